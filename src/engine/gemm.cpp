@@ -1,0 +1,221 @@
+#include "engine/gemm.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace xfer::engine {
+namespace {
+
+constexpr std::int64_t flops_per_piece = 2'000'000;
+
+// dst[p][0..16) = w[r][p] for up to 16 rows.
+void pack_panel_of_rows(const float* w, std::int64_t ld, int rows, int k, float* dst) {
+  if (rows == panel_width) {
+    for (int p0 = 0; p0 < k; p0 += panel_width) {
+      const int depth = std::min(panel_width, k - p0);
+      for (int r = 0; r < panel_width; ++r)
+        for (int p = 0; p < depth; ++p)
+          dst[(p0 + p) * panel_width + r] = w[r * ld + p0 + p];
+    }
+    return;
+  }
+  for (int p = 0; p < k; ++p)
+    for (int r = 0; r < panel_width; ++r)
+      dst[p * panel_width + r] = r < rows ? w[r * ld + p] : 0.0F;
+}
+
+void pack_panel_of_columns(const float* b, std::int64_t ld, int cols, int k, float* dst) {
+  for (int p = 0; p < k; ++p) {
+    const float* row = b + p * ld;
+    float* out = dst + p * panel_width;
+    if (cols == panel_width) {
+      std::memcpy(out, row, panel_width * sizeof(float));
+    } else {
+      for (int j = 0; j < panel_width; ++j) out[j] = j < cols ? row[j] : 0.0F;
+    }
+  }
+}
+
+struct Product {
+  int m, n, k;
+  Left a;
+  float* c;
+  std::int64_t ldc;
+  bool accumulate;
+};
+
+// Rows [row0, row1) x panels [panel0, panel1) of a product.
+void block(const Kernels& kernel, const Product& x, const float* panels, std::int64_t panel_stride,
+           int row0, int row1, int panel0, int panel1) {
+  for (int j = panel0; j < panel1; ++j) {
+    const float* b = panels + j * panel_stride;
+    const int cols = std::min(panel_width, x.n - j * panel_width);
+    for (int row = row0; row < row1; row += kernel.strip_rows) {
+      const int rows = std::min(kernel.strip_rows, row1 - row);
+      kernel.tile(x.k, x.a.data + row * x.a.row_stride, x.a.row_stride, x.a.k_stride, b,
+                  x.c + row * x.ldc + j * panel_width, x.ldc, rows, cols, x.accumulate);
+    }
+  }
+}
+
+void single_row(ThreadPool& pool, const Kernels& kernel, const Product& x, const float* panels,
+                std::int64_t panel_stride) {
+  const int whole = x.n / (8 * panel_width);  // groups of eight full panels
+  const std::int64_t per_piece =
+      std::max<std::int64_t>(1, flops_per_piece / 16 / (std::int64_t{x.k} * 256));
+  const std::int64_t pieces = (whole + per_piece - 1) / per_piece;
+  pool.run(pieces, [&](std::int64_t piece, int) {
+    float sums[8 * panel_width];
+    const auto last = std::min<std::int64_t>((piece + 1) * per_piece, whole);
+    for (std::int64_t g = piece * per_piece; g < last; ++g) {
+      kernel.row8(x.k, x.a.data, panels + g * 8 * panel_stride, panel_stride, sums);
+      float* out = x.c + g * 8 * panel_width;
+      if (x.accumulate)
+        for (int i = 0; i < 8 * panel_width; ++i) out[i] += sums[i];
+      else
+        std::memcpy(out, sums, sizeof(sums));
+    }
+  });
+  const int rest = (x.n + panel_width - 1) / panel_width;
+  block(kernel, x, panels, panel_stride, 0, 1, whole * 8, rest);
+}
+
+}  // namespace
+
+void PackedMatrix::resize(int k, int n) {
+  k_ = k;
+  n_ = n;
+  data_.resize(static_cast<std::size_t>(panels()) * static_cast<std::size_t>(panel_stride()));
+}
+
+void PackedMatrix::column(int col, float* out) const noexcept {
+  const float* p = panel(col / panel_width) + col % panel_width;
+  for (int i = 0; i < k_; ++i) out[i] = p[std::int64_t{i} * panel_width];
+}
+
+void pack_weight(ThreadPool& pool, const float* w, int rows, int first_col, PackedMatrix& out) {
+  const int k = out.k();
+  if (first_col % panel_width == 0) {
+    const int panels = (rows + panel_width - 1) / panel_width;
+    pool.run(panels, [&](std::int64_t j, int) {
+      const int row = static_cast<int>(j) * panel_width;
+      pack_panel_of_rows(w + std::int64_t{row} * k, k, std::min(panel_width, rows - row), k,
+                         out.panel(first_col / panel_width + static_cast<int>(j)));
+    });
+    return;
+  }
+  for (int r = 0; r < rows; ++r) {
+    const int col = first_col + r;
+    float* dst = out.panel(col / panel_width) + col % panel_width;
+    for (int p = 0; p < k; ++p) dst[std::int64_t{p} * panel_width] = w[std::int64_t{r} * k + p];
+  }
+}
+
+void pack_right(ThreadPool& pool, const float* b, std::int64_t ld, int k, int n,
+                PackedMatrix& out) {
+  out.resize(k, n);
+  pool.run(out.panels(), [&](std::int64_t j, int) {
+    const int col = static_cast<int>(j) * panel_width;
+    pack_panel_of_columns(b + col, ld, std::min(panel_width, n - col), k,
+                          out.panel(static_cast<int>(j)));
+  });
+}
+
+void pack_transposed(ThreadPool& pool, const PackedMatrix& b, int first_col, int cols,
+                     PackedMatrix& out) {
+  const int k = b.k();
+  out.resize(cols, k);
+  pool.run(out.panels(), [&](std::int64_t j, int) {
+    const int p0 = static_cast<int>(j) * panel_width;
+    const int depth = std::min(panel_width, k - p0);
+    float* dst = out.panel(static_cast<int>(j));
+    for (int c = 0; c < cols; ++c) {
+      const int col = first_col + c;
+      const float* src =
+          b.panel(col / panel_width) + col % panel_width + std::int64_t{p0} * panel_width;
+      for (int p = 0; p < panel_width; ++p)
+        dst[std::int64_t{c} * panel_width + p] = p < depth ? src[p * panel_width] : 0.0F;
+    }
+  });
+}
+
+void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std::int64_t ldc,
+          bool accumulate, int first_col, int n) {
+  if (n < 0) n = b.n() - first_col;
+  const Kernels& kernel = kernels();
+  const int k = b.k();
+  const float* panels = b.panel(first_col / panel_width);
+  const std::int64_t stride = b.panel_stride();
+  Product x{m, n, k, a, c, ldc, accumulate};
+  if (m == 1 && a.k_stride == 1) return single_row(pool, kernel, x, panels, stride);
+
+  // A left side whose k is not contiguous would walk memory in large steps: copy it into strips.
+  static thread_local Floats strips;
+  const int strip = kernel.strip_rows;
+  const int strip_count = (m + strip - 1) / strip;
+  if (a.k_stride != 1) {
+    strips.resize(static_cast<std::size_t>(strip_count) * static_cast<std::size_t>(k) *
+                  static_cast<std::size_t>(strip));
+    float* const base = strips.data();
+    pool.run(strip_count, [&](std::int64_t s, int) {
+      const int row = static_cast<int>(s) * strip;
+      const int rows = std::min(strip, m - row);
+      float* dst = base + s * k * strip;
+      for (int p = 0; p < k; ++p) {
+        const float* src = a.data + row * a.row_stride + p * a.k_stride;
+        for (int r = 0; r < rows; ++r) dst[std::int64_t{p} * strip + r] = src[r * a.row_stride];
+      }
+    });
+  }
+
+  const int panel_count = (n + panel_width - 1) / panel_width;
+  const int strips_per_piece = std::min(strip_count, 16);
+  const std::int64_t flops_per_panel =
+      std::int64_t{2} * strips_per_piece * strip * panel_width * k;
+  const int panels_per_piece = static_cast<int>(
+      std::clamp<std::int64_t>(flops_per_piece / std::max<std::int64_t>(flops_per_panel, 1), 1,
+                               panel_count));
+  const int row_pieces = (strip_count + strips_per_piece - 1) / strips_per_piece;
+  const int col_pieces = (panel_count + panels_per_piece - 1) / panels_per_piece;
+  const bool packed = a.k_stride != 1;
+  const float* const base = strips.data();
+  pool.run(std::int64_t{row_pieces} * col_pieces, [&](std::int64_t piece, int) {
+    const int s0 = static_cast<int>(piece / col_pieces) * strips_per_piece;
+    const int s1 = std::min(s0 + strips_per_piece, strip_count);
+    const int j0 = static_cast<int>(piece % col_pieces) * panels_per_piece;
+    const int j1 = std::min(j0 + panels_per_piece, panel_count);
+    if (!packed) {
+      block(kernel, x, panels, stride, s0 * strip, std::min(s1 * strip, m), j0, j1);
+      return;
+    }
+    for (int j = j0; j < j1; ++j) {
+      const int cols = std::min(panel_width, n - j * panel_width);
+      for (int s = s0; s < s1; ++s)
+        kernel.tile(k, base + std::int64_t{s} * k * strip, 1, strip, panels + j * stride,
+                    c + std::int64_t{s} * strip * ldc + j * panel_width, ldc,
+                    std::min(strip, m - s * strip), cols, accumulate);
+    }
+  });
+}
+
+void gemm_serial(int m, int n, int k, Left a, const float* b, std::int64_t ldb, bool b_transposed,
+                 float* c, std::int64_t ldc, bool accumulate, Floats& scratch) {
+  const Kernels& kernel = kernels();
+  const std::int64_t stride = std::int64_t{k} * panel_width;
+  const int panel_count = (n + panel_width - 1) / panel_width;
+  const auto needed = static_cast<std::size_t>(panel_count * stride);
+  if (scratch.size() < needed) scratch.resize(needed);
+  for (int j = 0; j < panel_count; ++j) {
+    const int col = j * panel_width;
+    const int cols = std::min(panel_width, n - col);
+    float* dst = scratch.data() + j * stride;
+    if (b_transposed)
+      pack_panel_of_rows(b + col * ldb, ldb, cols, k, dst);
+    else
+      pack_panel_of_columns(b + col, ldb, cols, k, dst);
+  }
+  const Product x{m, n, k, a, c, ldc, accumulate};
+  block(kernel, x, scratch.data(), stride, 0, m, 0, panel_count);
+}
+
+}  // namespace xfer::engine

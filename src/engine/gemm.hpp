@@ -1,0 +1,95 @@
+// Matrix products: the one place that knows how they are done.
+//
+// C[m x n] (+)= A[m x k] * B[k x n]. Every element is one sum over k in ascending order, whatever
+// the shape, the blocking and the number of threads: a row's bits do not depend on its neighbours.
+#pragma once
+
+#include "engine/kernels.hpp"
+#include "engine/thread_pool.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+#include <vector>
+
+namespace xfer::engine {
+
+/// Allocates on cache lines and does not fill with zeros.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  LineAllocator() = default;
+  template <class U>
+  LineAllocator(const LineAllocator<U>&) noexcept {}
+  T* allocate(std::size_t n) {
+    return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64}));
+  }
+  void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, std::align_val_t{64}); }
+  template <class U>
+  void construct(U* p) noexcept {
+    ::new (static_cast<void*>(p)) U;
+  }
+  template <class U, class... Args>
+  void construct(U* p, Args&&... args) {
+    ::new (static_cast<void*>(p)) U(std::forward<Args>(args)...);
+  }
+  friend bool operator==(const LineAllocator&, const LineAllocator&) noexcept { return true; }
+};
+using Floats = std::vector<float, LineAllocator<float>>;
+
+/// The right-hand matrix in panels of 16 columns: element (p, col) stands at
+/// panel(col / 16)[p * 16 + col % 16]; missing columns of the last panel are 0.
+class PackedMatrix {
+public:
+  PackedMatrix() = default;
+  PackedMatrix(int k, int n) { resize(k, n); }
+  void resize(int k, int n);
+
+  int k() const noexcept { return k_; }
+  int n() const noexcept { return n_; }
+  int panels() const noexcept { return (n_ + panel_width - 1) / panel_width; }
+  std::int64_t panel_stride() const noexcept { return std::int64_t{k_} * panel_width; }
+  const float* panel(int j) const noexcept { return data_.data() + j * panel_stride(); }
+  float* panel(int j) noexcept { return data_.data() + j * panel_stride(); }
+  std::int64_t bytes() const noexcept {
+    return static_cast<std::int64_t>(data_.size() * sizeof(float));
+  }
+
+  /// Copies column `col` (k values) out, i.e. one row of the weight matrix it was packed from.
+  void column(int col, float* out) const noexcept;
+
+private:
+  int k_ = 0;
+  int n_ = 0;
+  Floats data_;
+};
+
+/// B = W^T for a weight W[rows x k] (row-major, row stride k): fills columns
+/// [first_col, first_col + rows) of `out`, whose k must match.
+void pack_weight(ThreadPool& pool, const float* w, int rows, int first_col, PackedMatrix& out);
+/// B[k x n] given row-major with row stride `ld`.
+void pack_right(ThreadPool& pool, const float* b, std::int64_t ld, int k, int n, PackedMatrix& out);
+/// B' = B^T of columns [first_col, first_col + cols) of a packed matrix: for gradients through a
+/// weight. `out` becomes [cols x k].
+void pack_transposed(ThreadPool& pool, const PackedMatrix& b, int first_col, int cols,
+                     PackedMatrix& out);
+
+/// The left-hand matrix: element (row, p) at data[row * row_stride + p * k_stride].
+struct Left {
+  const float* data;
+  std::int64_t row_stride;
+  std::int64_t k_stride = 1;
+};
+
+/// C[m x n] (+)= A * B over columns [first_col, first_col + n) of B. C has row stride `ldc`;
+/// first_col must be a multiple of 16. Runs on all threads of the pool.
+void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std::int64_t ldc,
+          bool accumulate, int first_col = 0, int n = -1);
+
+/// The same for small matrices inside one piece of parallel work. `b` is row-major [k x n] with row
+/// stride ldb, or [n x k] when `b_transposed`; `scratch` keeps its memory between calls.
+void gemm_serial(int m, int n, int k, Left a, const float* b, std::int64_t ldb, bool b_transposed,
+                 float* c, std::int64_t ldc, bool accumulate, Floats& scratch);
+
+}  // namespace xfer::engine

@@ -1,0 +1,97 @@
+#include "xfer/engine/model.hpp"
+
+#include "engine/loader.hpp"
+#include "engine/runtime.hpp"
+#include "xfer/error.hpp"
+#include "xfer/hash.hpp"
+#include "xfer/rng.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace xfer::engine {
+
+struct Model::State {
+  State(text::Tokenizer tokens, int threads) : tokenizer(std::move(tokens)), runtime(threads) {}
+  std::shared_ptr<const Network> network;
+  text::Tokenizer tokenizer;
+  std::string name;
+  std::string hash;
+  Runtime runtime;
+};
+
+Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Model::~Model() = default;
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, ModelOptions options) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (!fs::exists(path, ignored))
+    throw Error(Errc::io, "model: no such file or folder: " + path.string());
+  const bool folder = fs::is_directory(path, ignored);
+  auto state = std::make_unique<State>(text::Tokenizer::load(path), options.threads);
+  LoadedNetwork loaded = folder ? load_folder(state->runtime.pool(), path)
+                                : load_gguf(state->runtime.pool(), path);
+  if (state->tokenizer.vocab_size() > loaded.network->config.vocab_size)
+    throw Error(Errc::bad_data, path.string() + ": the tokenizer has " +
+                                    std::to_string(state->tokenizer.vocab_size()) +
+                                    " tokens, the weights only " +
+                                    std::to_string(loaded.network->config.vocab_size));
+  auto& ends = loaded.network->config.end_tokens;
+  for (const std::int32_t id : state->tokenizer.end_tokens())
+    if (std::find(ends.begin(), ends.end(), id) == ends.end()) ends.push_back(id);
+  for (const std::int32_t id : ends)
+    if (id < 0 || id >= loaded.network->config.vocab_size)
+      throw Error(Errc::bad_data, path.string() + ": end token " + std::to_string(id) +
+                                      " is outside the vocabulary");
+  state->network = std::move(loaded.network);
+  fs::path clean = fs::absolute(path).lexically_normal();
+  if (!clean.has_filename()) clean = clean.parent_path();
+  state->name = clean.filename().string();
+  state->hash = HashBuilder("model/1")
+                    .field("weights", loaded.hash)
+                    .field("tokenizer", state->tokenizer.content_hash())
+                    .hex();
+  return std::shared_ptr<const Model>(new Model(std::move(state)));
+}
+
+std::shared_ptr<const Model> Model::random(const ModelConfig& config, text::Tokenizer tokenizer,
+                                           std::uint64_t seed, ModelOptions options) {
+  config.validate("model");
+  if (tokenizer.vocab_size() > config.vocab_size)
+    throw Error(Errc::invalid_argument, "model: vocab_size is smaller than the tokenizer's");
+  auto state = std::make_unique<State>(std::move(tokenizer), options.threads);
+  auto network = std::make_shared<Network>(config);
+  const Rng root(seed, "model-init");
+  Floats values;
+  for (const auto& [name, slot] : network->slots()) {
+    if (slot.norm != nullptr) continue;  // stays 1
+    const bool residual = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
+    const double deviation = residual ? 0.02 / std::sqrt(2.0 * config.layers) : 0.02;
+    Rng rng = root.fork(name);
+    values.resize(static_cast<std::size_t>(std::int64_t{slot.rows} * slot.cols));
+    for (float& x : values) x = static_cast<float>(deviation * rng.normal());
+    Network::write(state->runtime.pool(), slot, values.data());
+  }
+  state->network = std::move(network);
+  state->name = "random";
+  state->hash = HashBuilder("random-model/1")
+                    .field("config", write_config(config))
+                    .field("seed", seed)
+                    .field("tokenizer", state->tokenizer.content_hash())
+                    .hex();
+  return std::shared_ptr<const Model>(new Model(std::move(state)));
+}
+
+const ModelConfig& Model::config() const noexcept { return state_->network->config; }
+const text::Tokenizer& Model::tokenizer() const noexcept { return state_->tokenizer; }
+const std::string& Model::name() const noexcept { return state_->name; }
+const std::string& Model::content_hash() const noexcept { return state_->hash; }
+int Model::threads() const noexcept { return state_->runtime.threads(); }
+const std::shared_ptr<const Network>& Model::network() const noexcept { return state_->network; }
+Runtime& Model::runtime() const noexcept { return state_->runtime; }
+
+std::string_view engine_version() noexcept { return "engine/1"; }
+
+}  // namespace xfer::engine
