@@ -13,7 +13,8 @@ target_compile_options(xfer_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion
   $<$<BOOL:${XFER_WERROR}>:-Werror>
   # g++ 12 reports std::string + const char* falsely (GCC bug 105651).
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers\;-Wno-restrict>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers>
   # Same bits whatever the compiler would like to contract: kernels ask for FMA themselves.
   -ffp-contract=off)
 if(XFER_SANITIZE)

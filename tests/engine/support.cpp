@@ -85,7 +85,7 @@ std::shared_ptr<const Model> tiny_model(int threads, bool tied) {
       R"( "model": {"type": "BPE", "vocab": {)" +
       vocab + R"(}, "merges": []}})";
   ModelConfig config;
-  config.vocab_size = 48;
+  config.vocab_size = id + 1;
   config.hidden_size = 40;
   config.layers = 2;
   config.heads = 4;
