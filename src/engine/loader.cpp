@@ -30,11 +30,9 @@ void check_shape(const std::string& origin, const std::string& tensor,
                                     ", the configuration asks for " + shape_text(want));
 }
 
-void check_finite(const std::string& origin, const std::string& tensor, const Floats& values) {
+void check_finite(const std::string& where, const Floats& values) {
   for (const float x : values)
-    if (!std::isfinite(x))
-      throw Error(Errc::bad_data,
-                  origin + ": tensor " + tensor + " holds values that are not finite");
+    if (!std::isfinite(x)) throw Error(Errc::bad_data, where + " holds values that are not finite");
 }
 
 Sha256 hash_of_config(const ModelConfig& config) {
@@ -138,15 +136,14 @@ ModelConfig gguf_config(const files::Gguf& file) {
 
 }  // namespace
 
-void stored_to_float(const files::StoredTensor& tensor, const std::string& where, Floats& out) {
+void read_floats(const files::StoredTensor& tensor, const std::string& where, Floats& out) {
   using files::StoredType;
-  switch (tensor.type) {
-    case StoredType::f32: return files::dequantize(files::GgmlType::f32, tensor.bytes, out);
-    case StoredType::f16: return files::dequantize(files::GgmlType::f16, tensor.bytes, out);
-    case StoredType::bf16: return files::dequantize(files::GgmlType::bf16, tensor.bytes, out);
-    default:
-      throw Error(Errc::bad_data, where + " has an integer type; allowed: F32, F16, BF16");
-  }
+  if (tensor.type != StoredType::f32 && tensor.type != StoredType::f16 &&
+      tensor.type != StoredType::bf16)
+    throw Error(Errc::bad_data, where + " has type " + std::string(files::to_string(tensor.type)) +
+                                    ", allowed F32, F16, BF16");
+  files::to_float(tensor, out);
+  check_finite(where, out);
 }
 
 void require_memory(std::int64_t bytes, const std::string& what) {
@@ -182,8 +179,7 @@ LoadedNetwork load_folder(ThreadPool& pool, const fs::path& folder) {
       throw Error(Errc::bad_data, origin + ": tensor " + name + " is missing");
     check_shape(origin, name, tensor->shape, slot);
     values.resize(static_cast<std::size_t>(std::int64_t{slot.rows} * slot.cols));
-    stored_to_float(*tensor, origin + ": tensor " + name, values);
-    check_finite(origin, name, values);
+    read_floats(*tensor, origin + ": tensor " + name, values);
     sha.update(name).update(tensor->bytes);
     Network::write(pool, slot, values.data());
   }
@@ -206,7 +202,7 @@ LoadedNetwork load_gguf(ThreadPool& pool, const fs::path& path) {
     check_shape(origin, it->first, it->second.shape, slot);
     values.resize(static_cast<std::size_t>(std::int64_t{slot.rows} * slot.cols));
     files::dequantize(it->second.type, it->second.bytes, values);
-    check_finite(origin, it->first, values);
+    check_finite(origin + ": tensor " + it->first, values);
     if (name.ends_with("q_proj.weight")) unpermute(values, config.heads, slot.rows, slot.cols);
     if (name.ends_with("k_proj.weight")) unpermute(values, config.kv_heads, slot.rows, slot.cols);
     sha.update(name).update(it->second.bytes);

@@ -25,8 +25,8 @@ ModelConfig parse_config(const std::string& json, const std::string& origin);
 /// A config.json that transformers and `parse_config` read back.
 std::string write_config(const ModelConfig& config);
 
-/// Values of a tensor of any float type; `out` has its size already. `where` names it in errors.
-void stored_to_float(const files::StoredTensor& tensor, const std::string& where, Floats& out);
+/// Finite values of a tensor of any float type; `out` has its size. `where` names it in errors.
+void read_floats(const files::StoredTensor& tensor, const std::string& where, Floats& out);
 
 /// Throws `out_of_memory` when `bytes` more do not fit into this machine's memory; `what` says
 /// what they are for.

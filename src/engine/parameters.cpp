@@ -102,9 +102,12 @@ void ParameterSet::clear_moments() {
   steps_ = 0;
 }
 
-double ParameterSet::step(ThreadPool& pool, const AdamParams& params) {
+double ParameterSet::step(ThreadPool& pool, const AdamParams& params,
+                          const std::function<bool(const Parameter&)>& only) {
   const Kernels& kernel = kernels();
-  const auto pieces = cut(parameters_);
+  auto pieces = cut(parameters_);
+  if (only)
+    std::erase_if(pieces, [&](const Piece& piece) { return !only(parameters_[piece.parameter]); });
   const auto count = static_cast<std::int64_t>(pieces.size());
   std::vector<double> squares(pieces.size());
   pool.run(count, [&](std::int64_t i, int) {

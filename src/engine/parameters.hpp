@@ -5,6 +5,7 @@
 #include "xfer/trainer.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -53,9 +54,10 @@ public:
 
   void clear_gradients(ThreadPool& pool);
   void clear_moments();
-  /// One AdamW step (torch.optim.AdamW's formula) on all parameters; returns the gradient norm
-  /// before clipping. Clears the gradients.
-  double step(ThreadPool& pool, const AdamParams& params);
+  /// One AdamW step (torch.optim.AdamW's formula) on all parameters, or on those that `only`
+  /// chooses; returns the norm of their gradients before clipping. Clears those gradients.
+  double step(ThreadPool& pool, const AdamParams& params,
+              const std::function<bool(const Parameter&)>& only = {});
 
 private:
   std::vector<Parameter> parameters_;

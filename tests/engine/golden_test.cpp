@@ -190,9 +190,11 @@ TEST_F(Golden, three_adamw_steps_agree) {
     const files::StoredTensor* mine = ours.find(name);
     ASSERT_NE(mine, nullptr) << name;
     EXPECT_EQ(mine->shape, tensor.shape);
-    const auto* a = reinterpret_cast<const float*>(mine->bytes.data());
-    const auto* b = reinterpret_cast<const float*>(tensor.bytes.data());
-    for (std::size_t i = 0; i < tensor.bytes.size() / sizeof(float); ++i)
+    std::vector<float> a(mine->bytes.size() / sizeof(float));
+    std::vector<float> b(tensor.bytes.size() / sizeof(float));
+    files::to_float(*mine, a);
+    files::to_float(tensor, b);
+    for (std::size_t i = 0; i < b.size(); ++i)
       ASSERT_NEAR(a[i], b[i], 1e-4) << name << " " << i;
   }
 }

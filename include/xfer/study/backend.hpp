@@ -12,6 +12,10 @@
 #include <memory>
 #include <string>
 
+namespace xfer::engine {
+class Model;
+}
+
 namespace xfer::study {
 
 /// One base model on one machine or service.
@@ -40,6 +44,9 @@ public:
 protected:
   Backend() = default;
 };
+
+/// The embedded engine on a model that is in memory already.
+std::unique_ptr<Backend> make_local_backend(std::shared_ptr<const engine::Model> model);
 
 /// The backend that a study's `model` asks for: the embedded engine. Throws what loading the model
 /// throws, and `not_available` when a model is not installed.

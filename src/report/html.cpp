@@ -1,0 +1,216 @@
+#include "report/format.hpp"
+#include "report/markup.hpp"
+#include "report/method.hpp"
+#include "report/page_style.hpp"
+#include "report/tables.hpp"
+
+#include <algorithm>
+
+namespace xfer::report {
+namespace {
+
+/// Text whose intervals, "[8.1, 16.4]", are never broken over two lines.
+void write_prose(Markup& page, std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t open = std::min(text.find('['), text.size());
+    const std::size_t close = std::min(text.find(']', open), text.size());
+    page.text(text.substr(0, open));
+    text.remove_prefix(open);
+    const std::string_view inside = text.substr(0, close - open + (open < close ? 1 : 0));
+    if (inside.size() <= 40 && !inside.empty())
+      page.element("span", inside, {{"class", "nobreak"}});
+    else
+      page.text(inside);
+    text.remove_prefix(inside.size());
+  }
+}
+
+/// How a table fits a narrow screen.
+enum class Fit {
+  stack,   ///< Rows become small lists.
+  scroll,  ///< The table moves sideways.
+  words,   ///< Two columns of words that wrap.
+};
+
+void write_table(Markup& page, const Table& table, Fit fit, std::size_t main_rows = 0) {
+  if (table.rows.empty()) return;
+  page.open("div", {{"class", "table"},
+                    {"role", "region"},
+                    {"tabindex", "0"},
+                    {"aria-label", table.caption}});
+  // Explicit roles: display:block on a phone would otherwise take the table's meaning away from
+  // screen readers.
+  page.open("table", {{"role", "table"},
+                      {"class", fit == Fit::stack   ? "stack"
+                                : fit == Fit::words ? "words"
+                                                    : "scroll"}});
+  page.element("caption", table.caption).line();
+  page.open("thead", {{"role", "rowgroup"}}).open("tr", {{"role", "row"}});
+  for (const std::string& head : table.head)
+    page.element("th", head, {{"scope", "col"}, {"role", "columnheader"}});
+  page.close().close().line();
+  page.open("tbody", {{"role", "rowgroup"}}).line();
+  for (std::size_t r = 0; r < table.rows.size(); ++r) {
+    const auto& row = table.rows[r];
+    page.open("tr", {{"role", "row"}, {"class", r < main_rows ? "main" : "other"}});
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      if (c == 0)
+        page.element("th", row[c], {{"scope", "row"}, {"role", "rowheader"}});
+      else if (fit == Fit::words)
+        page.element("td", row[c], {{"role", "cell"}});
+      else
+        page.element("td", row[c], {{"role", "cell"}, {"class", "value"},
+                                    {"data-label", table.head[c]}});
+    }
+    page.close().line();
+  }
+  page.close().close().close().line();
+  if (table.notes.empty()) return;
+  page.open("ul", {{"class", "notes"}});
+  for (const std::string& note : table.notes) page.element("li", note);
+  page.close().line();
+}
+
+void write_warnings(Markup& page, const CellReport& cell) {
+  if (cell.warnings.empty()) return;
+  page.open("section", {{"class", "warnings"}, {"aria-label", "Warnings"}});
+  page.element("h3", "Before relying on these numbers").open("ul");
+  for (const std::string& warning : cell.warnings) page.element("li", warning);
+  page.close().close().line();
+}
+
+void write_charts(Markup& page, const CellReport& cell, const study::CellResult& result) {
+  page.open("div", {{"class", "charts"}});
+  page.open("figure").raw(condition_chart_svg(cell));
+  page.element("figcaption", "Scores of each condition on the test items of " + cell.target +
+                                 ", with 95% intervals. The dashed line marks the baseline.");
+  page.close().line();
+  if (!result.curves.empty()) {
+    page.open("figure").raw(learning_curve_svg(result));
+    page.element("figcaption", "Learning curves on validation items of " + cell.target +
+                                   ". Thick lines are means over seeds, thin lines single seeds.");
+    page.close().line();
+  }
+  page.close().line();
+}
+
+void write_answer(Markup& page, const std::string& who, const study::ItemResult& item) {
+  page.open("div");
+  std::string verdict = who + (item.score >= 1.0 ? ", right" : ", wrong");
+  if (!item.failure.empty()) verdict += ": " + clip_text(item.failure, 200);
+  page.element("h5", verdict);
+  // Bidirectional marks in an answer must not reach the text around it.
+  page.element("pre", item.completion.empty() ? "(empty)" : clip_text(item.completion, 600),
+               {{"dir", "auto"}});
+  page.close();
+}
+
+void write_examples(Markup& page, const study::CellResult& result) {
+  const auto pairs = example_pairs(result);
+  if (pairs.empty()) return;
+  page.element("h3", "Answers side by side");
+  page.element("p", "Chosen by item id, not by look: items that training fixed, items it broke, "
+                    "one wrong and one right under both.");
+  for (const ExamplePair& pair : pairs) {
+    const study::ItemResult& item = *pair.baseline;
+    page.element("h4", clip_text(item.item_id, 100) +
+                           (item.kind.empty() ? "" : " (" + clip_text(item.kind, 60) + ")") + ": " +
+                           pair.change);
+    page.open("div", {{"class", "pair"}});
+    write_answer(page, "Baseline", *pair.baseline);
+    write_answer(page, "Transfer (seed " + std::to_string(pair.seed) + ")", *pair.transfer);
+    page.close().line();
+  }
+}
+
+std::string anchor(std::size_t index) { return "pair-" + std::to_string(index + 1); }
+
+void write_cell(Markup& page, const CellReport& cell, const study::CellResult& result,
+                std::size_t index) {
+  page.open("section", {{"id", anchor(index)}, {"aria-label", cell_title(cell)}}).line();
+  page.element("h2", cell_title(cell)).line();
+  page.open("p", {{"class", "headline"}});
+  write_prose(page, cell.headline);
+  page.close().line();
+  write_table(page, metrics_table(cell), Fit::stack, 2);
+  page.element("h3", "Reading");
+  page.open("p", {{"class", "reading"}});
+  write_prose(page, cell.reading);
+  page.close().line();
+  write_warnings(page, cell);
+  page.element("h3", "Conditions");
+  write_charts(page, cell, result);
+  write_table(page, conditions_table(cell), Fit::stack);
+  const Table kinds = kinds_table(cell);
+  if (!kinds.rows.empty()) page.element("h3", "Kinds of problem");
+  write_table(page, kinds, Fit::scroll);
+  write_examples(page, result);
+  page.close().line();
+}
+
+void write_method(Markup& page, const Report& report) {
+  page.open("section", {{"id", "method"}, {"aria-label", "Method"}});
+  page.element("h2", "Method").open("dl").line();
+  for (const auto& [term, meaning] : definitions())
+    page.element("dt", term).element("dd", meaning).line();
+  page.close();
+  write_table(page, settings_table(report.result), Fit::words);
+  write_table(page, legs_table(report.result), Fit::scroll);
+  write_table(page, hashes_table(report), Fit::words);
+  page.close().line();
+}
+
+void write_reproduction(Markup& page, const Report& report) {
+  const Reproduction again = reproduction(report);
+  page.open("section", {{"id", "reproduce"}, {"aria-label", "How to reproduce"}});
+  page.element("h2", "How to reproduce");
+  page.open("p").text("Save the lines below as ").element("code", "study.toml").text(" and run ");
+  page.element("code", again.command).text(" with xfer " + report.result.xfer_version + ".");
+  page.close().element("pre", again.file).close().line();
+}
+
+std::string about(const study::StudyResult& result) {
+  return result.model_name + ", " + grouped(result.model_parameters) + " parameters; " +
+         counted(static_cast<long long>(result.spec.seeds.size()), "seed") + ", " +
+         counted(result.spec.steps, "step") + " for each domain; xfer " + result.xfer_version;
+}
+
+}  // namespace
+
+std::string to_html(const Report& report) {
+  const study::StudyResult& result = report.result;
+  const std::string title = "Transfer study: " + result.spec.name;
+  Markup page;
+  page.raw("<!DOCTYPE html>\n").open("html", {{"lang", "en"}}).line();
+  page.open("head").empty("meta", {{"charset", "utf-8"}});
+  page.empty("meta", {{"name", "viewport"}, {"content", "width=device-width, initial-scale=1"}});
+  // Nothing on the page may run or load, whatever a model wrote.
+  page.empty("meta", {{"http-equiv", "Content-Security-Policy"},
+                      {"content", "default-src 'none'; style-src 'unsafe-inline'"}});
+  page.element("title", title).open("style").raw(page_style).close().close().line();
+  page.open("body").line();
+  page.open("header").element("h1", title);
+  page.element("p", about(result), {{"class", "about"}}).close().line();
+  page.open("main").line();
+  if (report.cells.empty()) page.element("p", "Nothing has been evaluated yet.");
+  if (report.cells.size() > 1) {
+    page.open("nav", {{"aria-label", "Pairs"}}).open("ul");
+    for (std::size_t i = 0; i < report.cells.size(); ++i) {
+      page.open("li").element("a", cell_title(report.cells[i]), {{"href", "#" + anchor(i)}});
+      write_prose(page, ": " + report.cells[i].headline);
+      page.close();
+    }
+    page.close().close().line();
+    write_table(page, overview_table(report), Fit::stack);
+  }
+  for (std::size_t i = 0; i < report.cells.size(); ++i)
+    write_cell(page, report.cells[i], result.cells[i], i);
+  write_method(page, report);
+  write_reproduction(page, report);
+  page.close().line();
+  page.open("footer").element("p", "The same numbers for programs: report.json.").close().line();
+  page.close().close().line();
+  return page.finish();
+}
+
+}  // namespace xfer::report

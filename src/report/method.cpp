@@ -1,0 +1,58 @@
+#include "report/method.hpp"
+
+#include "report/markup.hpp"
+
+namespace xfer::report {
+
+std::vector<std::pair<std::string, std::string>> definitions() {
+  return {
+      {"Score", "S(condition) is the mean score of a condition's models on the target's test "
+                "items, over all training seeds. All conditions answer the same items under one "
+                "protocol (prompt, sampling, grader); otherwise no report is made."},
+      {"Accuracy", "Mean score of the task's own grader on the generated answers. Differences are "
+                   "in percentage points."},
+      {"Bits per byte", "How many bits the model needs for the reference answer: total "
+                        "−log2 probability over total bytes of all items. Fewer is better; "
+                        "differences count reductions. It moves even where no answer is right."},
+      {"Bits per byte after the first token",
+       "The same without each answer's first token, where a model mostly chooses the style of its "
+       "answer. References of one token drop out."},
+      {"Transfer Gain", "S(transfer) − S(baseline): the primary number."},
+      {"Gain above format control",
+       "S(transfer) − S(format control). The format control trains on the same prompts with the "
+       "answers shuffled among them, so it learns how answers look but not how to find them. What "
+       "it gains too is answer habit, not skill."},
+      {"Direct gain (ceiling)", "S(direct) − S(baseline), with the same number of steps as the "
+                                "transfer run."},
+      {"Transfer Efficiency", "Transfer Gain / direct gain. Undefined unless the direct gain's "
+                              "interval lies above 2 points (or 0.01 bits per byte): near zero a "
+                              "ratio means nothing."},
+      {"Relative Transfer", "Transfer Gain / S(baseline). Undefined for a baseline below 5% "
+                            "accuracy (or 0.05 bits per byte)."},
+      {"Sequential and joint", "Sequential trains on the source, then on the target, with the full "
+                               "number of steps for each: twice the steps of direct. Joint trains "
+                               "on an even mixture in as many steps as direct, so it sees half "
+                               "of the target's examples."},
+      {"Intervals", "95% percentile intervals from 10,000 bootstrap resamples, crossed over "
+                    "training seeds and test items (whole clusters, where items share a passage "
+                    "or template), and widened by Student's t because few seeds tell their own "
+                    "spread badly. Items are paired across conditions, seeds are not; the shared "
+                    "baseline is drawn once per resample. In every resample bits per byte is a "
+                    "ratio of sums. The accuracy of a single run has a Wilson interval."},
+      {"Reading", "“Not distinguishable from zero” means that the interval contains zero; it "
+                  "does not mean that there is no effect. A gain counts as answer habit when the "
+                  "format control reaches more than half of it and the rest is not "
+                  "distinguishable from zero. The verdict on accuracy is held back when the "
+                  "baseline scores exactly 0 or when no final answer could be found in more than "
+                  "5% of the baseline's or the transfer model's answers."},
+  };
+}
+
+Reproduction reproduction(const Report& report) {
+  // Threads never change a result, and equal studies make equal pages on any machine.
+  study::StudySpec spec = report.result.spec;
+  spec.threads = 0;
+  return {clean_text(spec.to_toml()), "xfer run study.toml"};
+}
+
+}  // namespace xfer::report

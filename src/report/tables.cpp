@@ -1,0 +1,221 @@
+#include "report/tables.hpp"
+
+#include "report/format.hpp"
+#include "report/markup.hpp"
+
+#include <algorithm>
+
+namespace xfer::report {
+namespace {
+
+/// Collects the reasons of undefined metrics as lettered notes.
+class Notes {
+public:
+  explicit Notes(Table& table) : table_(table) {}
+
+  std::string show(const Metric& metric, Style style) {
+    if (metric.defined()) return with_interval(*metric.estimate(), style);
+    return "undefined (" + letter(metric.reason()) + ")";
+  }
+
+private:
+  std::string letter(const std::string& reason) {
+    const auto at = std::find(reasons_.begin(), reasons_.end(), reason);
+    const auto index = static_cast<std::size_t>(at - reasons_.begin());
+    const std::string name(1, static_cast<char>('a' + std::min<std::size_t>(index, 25)));
+    if (at == reasons_.end()) {
+      reasons_.push_back(reason);
+      table_.notes.push_back("(" + name + ") " + clean_text(reason) + ".");
+    }
+    return name;
+  }
+
+  Table& table_;
+  std::vector<std::string> reasons_;
+};
+
+std::string share(double rate) { return number(rate, Style::percent); }
+
+std::string hash_or_none(const std::string& hash) {
+  return hash.empty() ? "none recorded" : clean_text(hash);
+}
+
+}  // namespace
+
+std::string cell_title(const CellReport& cell) {
+  return clean_text(cell.source) + " → " + clean_text(cell.target);
+}
+
+std::string condition_title(Condition condition, const std::string& source,
+                            const std::string& target) {
+  const std::string name(display_name(condition));
+  switch (condition) {
+    case Condition::transfer: return name + " (" + clean_text(source) + ")";
+    case Condition::direct: return name + " (" + clean_text(target) + ")";
+    case Condition::sequential:
+      return name + " (" + clean_text(source) + ", then " + clean_text(target) + ")";
+    case Condition::joint:
+      return name + " (" + clean_text(source) + " + " + clean_text(target) + ")";
+    default: return name;
+  }
+}
+
+Table metrics_table(const CellReport& cell) {
+  Table table;
+  table.caption = "Transfer metrics, " + cell_title(cell) + ", with 95% intervals";
+  table.head = {"Metric", "Accuracy (points)", "Bits per byte (fewer)",
+                "Bits per byte after the first token (fewer)"};
+  Notes notes(table);
+  const auto row = [&](const std::string& name, Metric TransferMetrics::* metric,
+                       Style accuracy_style, Style bits_style) {
+    table.rows.push_back({name, notes.show(cell.accuracy.*metric, accuracy_style),
+                          notes.show(cell.bits_per_byte.*metric, bits_style),
+                          notes.show(cell.bits_per_byte_after_first.*metric, bits_style)});
+  };
+  row("Transfer Gain", &TransferMetrics::gain, Style::points, Style::bits_change);
+  row("Gain above format control", &TransferMetrics::gain_above_control, Style::points,
+      Style::bits_change);
+  row("Direct gain (ceiling)", &TransferMetrics::ceiling, Style::points, Style::bits_change);
+  row("Transfer Efficiency, %", &TransferMetrics::efficiency, Style::share, Style::share);
+  row("Relative Transfer, %", &TransferMetrics::relative_transfer, Style::share_change,
+      Style::share_change);
+  row("Sequential − direct", &TransferMetrics::sequential_over_direct, Style::points,
+      Style::bits_change);
+  row("Joint − direct", &TransferMetrics::joint_over_direct, Style::points, Style::bits_change);
+  table.notes.insert(table.notes.begin(),
+                     "Bits per byte are shown as reductions: positive is better in every column.");
+  for (const std::string& note : cell.notes) table.notes.push_back("Note: " + clean_text(note) + ".");
+  return table;
+}
+
+Table conditions_table(const CellReport& cell) {
+  Table table;
+  table.caption = "Scores of each condition on " + clean_text(cell.target) +
+                  (cell.conditions.empty()
+                       ? std::string()
+                       : " (" + counted(cell.conditions[0].items, "test item") + ")") +
+                  ", with 95% intervals";
+  table.head = {"Condition", "Seeds", "Accuracy (%)", "Bits per byte",
+                "Bits per byte after the first token", "No answer found (%)", "Cut off (%)"};
+  Notes notes(table);
+  for (const ConditionSummary& c : cell.conditions)
+    table.rows.push_back({condition_title(c.condition, cell.source, cell.target),
+                          c.condition == Condition::baseline ? "–" : std::to_string(c.seeds),
+                          notes.show(c.accuracy, Style::percent),
+                          notes.show(c.bits_per_byte, Style::bits),
+                          notes.show(c.bits_per_byte_after_first, Style::bits),
+                          share(c.extraction_failure_rate), share(c.truncated_rate)});
+  return table;
+}
+
+Table kinds_table(const CellReport& cell) {
+  Table table;
+  if (cell.kinds.empty() || (cell.kinds.size() == 1 && cell.kinds[0].kind.empty())) return table;
+  table.caption = "Accuracy (%) by kind of problem in " + clean_text(cell.target);
+  table.head = {"Kind", "Items"};
+  for (const ConditionSummary& c : cell.conditions)
+    table.head.emplace_back(display_name(c.condition));
+  table.head.emplace_back("Transfer Gain (points)");
+  Notes notes(table);
+  for (const KindSummary& kind : cell.kinds) {
+    std::vector<std::string> row = {kind.kind.empty() ? "(no kind)" : clip_text(kind.kind, 60),
+                                    grouped(kind.items)};
+    for (const double accuracy : kind.accuracy) row.push_back(number(accuracy, Style::percent));
+    row.push_back(notes.show(kind.gain, Style::points));
+    table.rows.push_back(std::move(row));
+  }
+  table.notes.insert(table.notes.begin(),
+                     "Exploratory: the intervals are not corrected for the number of kinds.");
+  return table;
+}
+
+Table overview_table(const Report& report) {
+  Table table;
+  table.caption = "All pairs: accuracy in points with 95% intervals";
+  table.head = {"Source → target", "Transfer Gain", "Gain above format control",
+                "Direct gain (ceiling)", "Finding"};
+  Notes notes(table);
+  for (const CellReport& cell : report.cells) {
+    std::string finding(to_string(cell.finding));
+    std::replace(finding.begin(), finding.end(), '_', ' ');
+    table.rows.push_back({cell_title(cell), notes.show(cell.accuracy.gain, Style::points),
+                          notes.show(cell.accuracy.gain_above_control, Style::points),
+                          notes.show(cell.accuracy.ceiling, Style::points), finding});
+  }
+  table.notes.insert(table.notes.begin(),
+                     "Each pair is judged alone: the intervals are not corrected for the number "
+                     "of pairs.");
+  return table;
+}
+
+Table settings_table(const study::StudyResult& result) {
+  const study::StudySpec& s = result.spec;
+  std::vector<std::string> seeds;
+  for (const std::uint64_t seed : s.seeds) seeds.push_back(std::to_string(seed));
+  std::vector<std::string> conditions;
+  for (const Condition c : s.conditions) conditions.emplace_back(to_string(c));
+  std::vector<std::string> parts;
+  if (s.lora.train_attn) parts.emplace_back("attention");
+  if (s.lora.train_mlp) parts.emplace_back("MLP");
+  if (s.lora.train_unembed) parts.emplace_back("unembedding");
+  const bool lora = s.lora.rank > 0;
+
+  Table table;
+  table.caption = "Settings";
+  table.head = {"Setting", "Value"};
+  const auto row = [&](const char* name, std::string value) {
+    table.rows.push_back({name, std::move(value)});
+  };
+  row("Study", clean_text(s.name));
+  row("Model", clean_text(result.model_name) + " (" + clean_text(s.model) + "), " +
+                   grouped(result.model_parameters) + " parameters");
+  row("Renderer", clean_text(s.renderer));
+  row("Conditions", joined(conditions));
+  row("Seeds", joined(seeds));
+  row("Training", lora ? "LoRA, rank " + std::to_string(s.lora.rank) + ", alpha " +
+                             plain(s.lora.alpha) + ", on " + joined(parts)
+                       : "every weight of the model");
+  row("Steps for each domain", grouped(s.steps) + ", batches of " + grouped(s.batch_size));
+  row("Optimizer", "AdamW, learning rate " + plain(s.learning_rate) + " falling linearly to " +
+                       plain(s.learning_rate_end_share) + " of it, gradient norm clipped at " +
+                       plain(s.grad_clip_norm));
+  row("Longest training sequence", counted(s.max_sequence_tokens, "token"));
+  row("Test items asked for", grouped(s.items));
+  row("Validation items", s.eval_every > 0 ? grouped(s.validation_items) + ", every " +
+                                                 counted(s.eval_every, "step")
+                                           : "no learning curve");
+  row("Few-shot examples", grouped(s.shots));
+  row("Longest answer", s.max_answer_tokens > 0 ? counted(s.max_answer_tokens, "token")
+                                                : "the domain's own limit");
+  return table;
+}
+
+Table hashes_table(const Report& report) {
+  Table table;
+  table.caption = "Versions and hashes";
+  table.head = {"What", "Value"};
+  table.rows.push_back({"xfer version", clean_text(report.result.xfer_version)});
+  table.rows.push_back({"Model weights", hash_or_none(report.result.model_hash)});
+  for (const CellReport& cell : report.cells) {
+    table.rows.push_back({"Protocol, " + cell_title(cell), hash_or_none(cell.protocol_hash)});
+    table.rows.push_back({"Test items, " + cell_title(cell), hash_or_none(cell.items_hash)});
+  }
+  return table;
+}
+
+Table legs_table(const study::StudyResult& result) {
+  Table table;
+  if (result.legs.empty()) return table;
+  table.caption = "Training runs";
+  table.head = {"Run", "Steps", "Training tokens", "Examples skipped", "Key"};
+  for (const study::LegSummary& leg : result.legs)
+    table.rows.push_back({clip_text(leg.description, 120), grouped(leg.steps),
+                          grouped(leg.train_tokens), grouped(leg.skipped_examples),
+                          clip_text(short_hash(leg.key), 12)});
+  table.notes.push_back(
+      "A run that several conditions share was made once. Examples longer than the longest "
+      "training sequence were skipped.");
+  return table;
+}
+
+}  // namespace xfer::report

@@ -1,0 +1,39 @@
+// The report's tables as text, before any format: HTML, Markdown and the terminal print the same.
+#pragma once
+
+#include "xfer/report/report.hpp"
+
+#include <string>
+#include <vector>
+
+namespace xfer::report {
+
+struct Table {
+  std::string caption;
+  std::vector<std::string> head;
+  /// The first cell of a row is its heading.
+  std::vector<std::vector<std::string>> rows;
+  /// Printed below the table, in order.
+  std::vector<std::string> notes;
+};
+
+/// Transfer Gain and its kin for the three scores, with intervals; a metric that is not defined
+/// refers to a note with the reason.
+Table metrics_table(const CellReport& cell);
+/// One row for each condition.
+Table conditions_table(const CellReport& cell);
+/// One row for each kind of problem; no rows when the items carry no kinds.
+Table kinds_table(const CellReport& cell);
+/// One row for each cell; for studies of several.
+Table overview_table(const Report& report);
+Table settings_table(const study::StudyResult& result);
+Table hashes_table(const Report& report);
+Table legs_table(const study::StudyResult& result);
+
+/// "math → code".
+std::string cell_title(const CellReport& cell);
+/// "Baseline", "Transfer (math)", "Direct (code)", ...
+std::string condition_title(Condition condition, const std::string& source,
+                            const std::string& target);
+
+}  // namespace xfer::report

@@ -1,0 +1,200 @@
+// Testing: one model state on one set of items.
+#include "study/study_run.hpp"
+
+#include "study/utf8.hpp"
+#include "study/workers.hpp"
+
+#include "xfer/error.hpp"
+
+#include <cmath>
+#include <numbers>
+
+namespace xfer::study {
+namespace {
+
+/// Items in flight, so that a sampler can answer them together.
+constexpr std::size_t items_at_once = 64;
+
+/// Throws what is being handled, with the evaluation named; to be called from a handler.
+[[noreturn]] void throw_with_place(const std::string& evaluation) {
+  try {
+    throw;
+  } catch (const ServiceError&) {
+    throw;  // carries more than a text
+  } catch (const Error& e) {
+    throw Error(e.code(), "evaluation '" + evaluation + "': " + e.what());
+  }
+}
+
+/// Runs on a grader thread.
+task<grade::Verdict> grade_item(const grade::Grader& grader, const Example& example,
+                                const std::string& answer) {
+  co_return grader.grade(example, answer);
+}
+
+SampleRequest greedy_request(const Protocol& protocol, const Example& example) {
+  SampleRequest request(protocol.prompt(example));
+  request.temperature = 0.0;
+  request.max_tokens = protocol.max_answer_tokens();
+  request.stop_tokens = protocol.stop_tokens();
+  request.stop_strings = protocol.stop_strings();
+  return request;
+}
+
+void add_reference_bits(const std::vector<float>& logprobs, ItemResult& item) {
+  for (std::size_t i = 0; i < logprobs.size(); ++i) {
+    const double bits = -static_cast<double>(logprobs[i]) / std::numbers::ln2;
+    if (!std::isfinite(bits))
+      throw Error(Errc::diverged, "item " + item.item_id +
+                                      ": the model gives a log-probability that is not finite");
+    if (i == 0) item.first_token_bits = bits;
+    item.reference_bits += bits;
+  }
+}
+
+}  // namespace
+
+void StudyRun::announce_reused(std::size_t evaluation) {
+  const PlannedEvaluation& planned = plan_.evaluations[evaluation];
+  progress_.skip(Progress::Work::testing, planned.units);
+  const Ledger::Scores scores = ledger_.scores(evaluation);
+  Event event;
+  event.kind = Event::Kind::eval_reused;
+  event.text = planned.description;
+  event.step = event.steps = planned.items;
+  event.score = scores.accuracy;
+  event.bits_per_byte = scores.bits_per_byte;
+  emit(event);
+}
+
+task<void> StudyRun::run_base_evaluations() {
+  std::shared_ptr<Sampler> sampler;
+  for (std::size_t e = 0; e < plan_.evaluations.size(); ++e) {
+    if (plan_.evaluations[e].leg) continue;
+    if (ledger_.evaluation_finished(e)) {
+      announce_reused(e);
+      continue;
+    }
+    if (!sampler) {
+      auto opening = backend_.base_sampler();
+      sampler = co_await std::move(opening);
+    }
+    auto testing = run_evaluation(e, sampler);
+    co_await std::move(testing);
+  }
+}
+
+task<void> StudyRun::run_evaluation(std::size_t index, std::shared_ptr<Sampler> sampler) {
+  const PlannedEvaluation& planned = plan_.evaluations[index];
+  ItemQueue queue(index, Protocol(spec_, materials_, planned.domain));
+  queue.sampler = std::move(sampler);
+  queue.items = evaluation_items(queue.protocol.domain(), planned.split, planned.items);
+  const std::vector<bool> done = ledger_.items_done(index, planned.items);
+  for (int position = 0; position < planned.items; ++position)
+    if (!done[static_cast<std::size_t>(position)]) queue.missing.push_back(position);
+  queue.done = planned.items - static_cast<int>(queue.missing.size());
+  progress_.skip(Progress::Work::testing, planned.units * queue.done / planned.items);
+  progress_.mark();
+
+  Event event;
+  event.kind = Event::Kind::eval_started;
+  event.text = planned.description;
+  event.step = queue.done;
+  event.steps = planned.items;
+  emit(event);
+
+  std::vector<task<void>> workers;
+  for (std::size_t i = 0; i < std::min(items_at_once, queue.missing.size()); ++i)
+    workers.push_back(answer_items(queue));
+  auto answering = all_of(std::move(workers));
+  co_await std::move(answering);
+  const bool complete = queue.done == planned.items;
+  commit_answers(queue, complete);
+  if (!complete) cancel();
+
+  const Ledger::Scores scores = ledger_.scores(index);
+  event.kind = Event::Kind::eval_finished;
+  event.step = planned.items;
+  event.score = scores.accuracy;
+  event.bits_per_byte = scores.bits_per_byte;
+  emit(event);
+}
+
+task<void> StudyRun::answer_items(ItemQueue& queue) {
+  const PlannedEvaluation& planned = plan_.evaluations[queue.index];
+  while (queue.next < queue.missing.size() && !queue.failed && !stopping()) {
+    const int position = queue.missing[queue.next++];
+    try {
+      auto answering = answer_item(queue, position);
+      ItemResult item = co_await std::move(answering);
+      queue.uncommitted.emplace_back(position, std::move(item));
+      ++queue.done;
+      progress_.finish(Progress::Work::testing, planned.units / planned.items);
+      if (queue.uncommitted.size() >= tuning_.items_per_commit) commit_answers(queue, false);
+      Event event;
+      event.kind = Event::Kind::eval_progress;
+      event.text = planned.description;
+      event.step = queue.done;
+      event.steps = planned.items;
+      emit(event);
+    } catch (...) {
+      queue.failed = true;  // the others finish what they have begun and stop
+      throw_with_place(planned.description);
+    }
+  }
+}
+
+task<ItemResult> StudyRun::answer_item(ItemQueue& queue, int position) {
+  const Protocol& protocol = queue.protocol;
+  const PlannedEvaluation& planned = plan_.evaluations[queue.index];
+  const Example example = protocol.domain().dataset->at(
+      planned.split, queue.items[static_cast<std::size_t>(position)]);
+  ItemResult item;
+  item.item_id = to_valid_utf8(example.id);
+  item.kind = to_valid_utf8(example.kind);
+  item.cluster = to_valid_utf8(example.cluster);
+
+  auto sampling = queue.sampler->sample(greedy_request(protocol, example));
+  const std::vector<Completion> completions = co_await std::move(sampling);
+  const std::string answer = protocol.answer_text(completions.front().tokens);
+  item.truncated = completions.front().stop_reason == StopReason::length;
+  item.completion = to_valid_utf8(answer);
+
+  const Reference reference = protocol.reference(example);
+  auto scoring = queue.sampler->score(ScoreRequest(reference.tokens, reference.first));
+  const std::vector<float> logprobs = co_await std::move(scoring);
+  add_reference_bits(logprobs, item);
+  item.reference_bytes = reference.bytes;
+  item.first_token_bytes = reference.first_token_bytes;
+
+  grade::Verdict verdict;
+  std::string broken;
+  Errc code = Errc::internal;
+  try {
+    auto grading = boost::asio::co_spawn(graders_.get_executor(),
+                                         grade_item(*protocol.domain().grader, example, answer),
+                                         boost::asio::use_awaitable);
+    verdict = co_await std::move(grading);
+  } catch (const Error& e) {
+    broken = e.what();
+    code = e.code();
+  }
+  if (!broken.empty())
+    throw Error(code, "item " + item.item_id +
+                          ": its answer could not be graded, which is not the same as a wrong "
+                          "answer: " +
+                          broken);
+  item.score = verdict.score;
+  item.extracted = verdict.extracted;
+  item.answer = to_valid_utf8(verdict.answer);
+  item.failure = to_valid_utf8(verdict.failure);
+  co_return item;
+}
+
+void StudyRun::commit_answers(ItemQueue& queue, bool finished) {
+  if (queue.uncommitted.empty() && !finished) return;
+  ledger_.commit_items(queue.index, queue.uncommitted, finished);
+  queue.uncommitted.clear();
+}
+
+}  // namespace xfer::study

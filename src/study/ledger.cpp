@@ -1,0 +1,236 @@
+#include "study/ledger.hpp"
+
+#include "study/ledger_schema.hpp"
+#include "study/spec_fields.hpp"
+
+#include "xfer/error.hpp"
+
+namespace xfer::study {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path make_folder(const fs::path& folder) {
+  if (folder.empty()) throw Error(Errc::invalid_argument, "run folder: no path given");
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error || !fs::is_directory(folder, error))
+    throw Error(Errc::io, "run folder " + folder.string() + ": cannot be made: " +
+                              (error ? error.message() : "a file is in its place"));
+  return folder;
+}
+
+std::int64_t id_of(std::size_t index) { return static_cast<std::int64_t>(index); }
+
+void insert_pairs(Sqlite& database, const std::string& table, const Facts& pairs) {
+  Statement insert(database, "INSERT INTO " + table + " VALUES(?, ?)");
+  for (const auto& [name, value] : pairs) insert.bind(1, name).bind(2, value).run();
+}
+
+void insert_plan(Sqlite& database, const Plan& plan, const StudySpec& spec) {
+  Statement leg(database,
+                "INSERT INTO legs(id, key, description, parent, steps) VALUES(?, ?, ?, "
+                "nullif(?, -1), ?)");
+  for (std::size_t i = 0; i < plan.legs.size(); ++i) {
+    const PlannedLeg& l = plan.legs[i];
+    leg.bind(1, id_of(i)).bind(2, l.key).bind(3, l.description);
+    leg.bind(4, l.parent ? id_of(*l.parent) : -1).bind(5, l.steps).run();
+  }
+  Statement evaluation(database,
+                       "INSERT INTO evaluations(id, key, description, leg, step, domain, split, "
+                       "protocol, items) VALUES(?, ?, ?, nullif(?, -1), ?, ?, ?, ?, ?)");
+  for (std::size_t i = 0; i < plan.evaluations.size(); ++i) {
+    const PlannedEvaluation& e = plan.evaluations[i];
+    evaluation.bind(1, id_of(i)).bind(2, e.key).bind(3, e.description);
+    evaluation.bind(4, e.leg ? id_of(*e.leg) : -1).bind(5, e.step).bind(6, e.domain);
+    evaluation.bind(7, to_string(e.split)).bind(8, e.protocol_hash).bind(9, e.items).run();
+  }
+  Statement condition(database, "INSERT INTO conditions VALUES(?, ?, ?, ?, ?, ?)");
+  Statement point(database, "INSERT INTO curve_points VALUES(?, ?, ?)");
+  for (std::size_t i = 0; i < plan.conditions.size(); ++i) {
+    const PlannedCondition& c = plan.conditions[i];
+    const auto& [source, target] = spec.pairs[c.pair];
+    condition.bind(1, id_of(i)).bind(2, source).bind(3, target).bind(4, to_string(c.condition));
+    condition.bind(5, static_cast<std::int64_t>(c.seed)).bind(6, id_of(c.evaluation)).run();
+    for (const PlannedPoint& p : c.curve)
+      point.bind(1, id_of(i)).bind(2, p.step).bind(3, id_of(p.evaluation)).run();
+  }
+}
+
+}  // namespace
+
+Ledger::Ledger(const fs::path& run_folder)
+    : lock_(make_folder(run_folder)),
+      database_(run_folder / "study.db", Sqlite::Mode::read_write) {
+  // FULL makes every commit of a WAL database durable, not merely consistent.
+  database_.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
+}
+
+void Ledger::transaction(const std::function<void()>& work) {
+  database_.execute("BEGIN IMMEDIATE");
+  try {
+    work();
+    // Kept up to date with every commit, so that a killed attempt's time is not lost.
+    if (attempt_ != 0) {
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - started_;
+      Statement update(database_, "UPDATE attempts SET seconds = ? WHERE id = ?");
+      update.bind(1, seconds.count()).bind(2, attempt_).run();
+    }
+    if (commit_hook_) commit_hook_();
+    database_.execute("COMMIT");
+  } catch (...) {
+    try {
+      database_.execute("ROLLBACK");
+    } catch (const Error&) {
+      // SQLite has rolled back by itself; the first failure is the one to tell.
+    }
+    throw;
+  }
+  if (commit_hook_) commit_hook_();
+}
+
+void Ledger::start(const StudySpec& spec, const Facts& facts, const Facts& about,
+                   const Plan& plan) {
+  Statement version(database_, "PRAGMA user_version");
+  version.step();
+  const std::int64_t schema = version.integer(0);
+  version.reset();
+  if (schema > ledger_schema_version)
+    throw Error(Errc::run_mismatch, "ledger " + database_.path().string() +
+                                        ": written by a newer version of xfer (schema " +
+                                        std::to_string(schema) + ", known up to " +
+                                        std::to_string(ledger_schema_version) + ")");
+  if (schema != 0) check_same(facts, plan);
+  transaction([&] {
+    if (schema == 0) {
+      database_.execute(std::string(ledger_schema));
+      database_.execute("PRAGMA user_version=" + std::to_string(ledger_schema_version));
+      insert_pairs(database_, "facts", facts);
+      insert_pairs(database_, "about", about);
+      insert_plan(database_, plan, spec);
+    }
+    Statement attempt(database_, "INSERT INTO attempts(process, version) VALUES(?, ?)");
+    attempt.bind(1, process_name()).bind(2, about.at("xfer_version")).run();
+    Statement id(database_, "SELECT max(id) FROM attempts");
+    id.step();
+    attempt_ = id.integer(0);
+  });
+}
+
+void Ledger::check_same(const Facts& facts, const Plan& plan) {
+  Facts stored;
+  Statement select(database_, "SELECT name, value FROM facts");
+  while (select.step()) stored[select.text(0)] = select.text(1);
+  std::string differences;
+  const auto differ = [&](const std::string& name, const std::string& here,
+                          const std::string& asked) {
+    differences += (differences.empty() ? "" : "; ") + name + ": the folder has " + here +
+                   ", asked for " + asked;
+  };
+  for (const auto& [name, value] : facts) {
+    const auto other = stored.find(name);
+    if (other == stored.end()) differ(name, "none", value);
+    if (other != stored.end() && other->second != value) differ(name, other->second, value);
+  }
+  for (const auto& [name, value] : stored)
+    if (!facts.count(name)) differ(name, value, "none");
+  if (!differences.empty())
+    throw Error(Errc::run_mismatch, "run folder " + database_.path().parent_path().string() +
+                                        " holds another study; choose another folder, or undo: " +
+                                        differences);
+  // The facts decide the plan; this catches a version of xfer that plans in another way.
+  std::vector<std::string> keys;
+  Statement legs(database_, "SELECT key FROM legs ORDER BY id");
+  while (legs.step()) keys.push_back(legs.text(0));
+  Statement evaluations(database_, "SELECT key FROM evaluations ORDER BY id");
+  while (evaluations.step()) keys.push_back(evaluations.text(0));
+  std::vector<std::string> planned;
+  for (const PlannedLeg& leg : plan.legs) planned.push_back(leg.key);
+  for (const PlannedEvaluation& e : plan.evaluations) planned.push_back(e.key);
+  if (keys != planned)
+    throw Error(Errc::run_mismatch, "run folder " + database_.path().parent_path().string() +
+                                        " was planned by another version of xfer; finish it with "
+                                        "that version or choose another folder");
+}
+
+LegState Ledger::leg(std::size_t leg) {
+  Statement select(database_, "SELECT steps_done, checkpoint FROM legs WHERE id = ?");
+  if (!select.bind(1, id_of(leg)).step())
+    throw Error(Errc::internal, "ledger: no leg " + std::to_string(leg));
+  return {static_cast<int>(select.integer(0)), select.text(1)};
+}
+
+void Ledger::commit_steps(std::size_t leg, std::span<const StepRow> steps,
+                          const std::string& checkpoint, double seconds) {
+  transaction([&] {
+    Statement insert(database_, "INSERT INTO steps VALUES(?, ?, ?, ?, ?, ?)");
+    for (const StepRow& row : steps) {
+      insert.bind(1, id_of(leg)).bind(2, row.step).bind(3, row.loss).bind(4, row.tokens);
+      insert.bind(5, row.target_tokens).bind(6, row.skipped).run();
+    }
+    Statement update(database_,
+                     "UPDATE legs SET steps_done = steps_done + ?, checkpoint = ?, seconds = "
+                     "seconds + ? WHERE id = ?");
+    update.bind(1, id_of(steps.size())).bind(2, checkpoint).bind(3, seconds);
+    update.bind(4, id_of(leg)).run();
+  });
+}
+
+bool Ledger::evaluation_finished(std::size_t evaluation) {
+  Statement select(database_, "SELECT finished FROM evaluations WHERE id = ?");
+  if (!select.bind(1, id_of(evaluation)).step())
+    throw Error(Errc::internal, "ledger: no evaluation " + std::to_string(evaluation));
+  return select.integer(0) != 0;
+}
+
+std::vector<bool> Ledger::items_done(std::size_t evaluation, int items) {
+  std::vector<bool> done(static_cast<std::size_t>(items), false);
+  Statement select(database_, "SELECT position FROM items WHERE evaluation = ?");
+  select.bind(1, id_of(evaluation));
+  while (select.step()) {
+    const std::int64_t position = select.integer(0);
+    if (position < 0 || position >= items)
+      throw Error(Errc::bad_data, "ledger " + database_.path().string() + ": evaluation " +
+                                      std::to_string(evaluation) + " holds item " +
+                                      std::to_string(position) + " of " + std::to_string(items));
+    done[static_cast<std::size_t>(position)] = true;
+  }
+  return done;
+}
+
+void Ledger::commit_items(std::size_t evaluation,
+                          std::span<const std::pair<int, ItemResult>> items, bool finished) {
+  transaction([&] {
+    Statement insert(database_,
+                     "INSERT INTO items VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    for (const auto& [position, item] : items) {
+      insert.bind(1, id_of(evaluation)).bind(2, position).bind(3, item.item_id);
+      insert.bind(4, item.kind).bind(5, item.cluster).bind(6, item.score);
+      insert.bind(7, item.extracted ? 1 : 0).bind(8, item.truncated ? 1 : 0);
+      insert.bind(9, item.completion).bind(10, item.answer).bind(11, item.failure);
+      insert.bind(12, item.reference_bits).bind(13, item.first_token_bits);
+      insert.bind(14, item.reference_bytes).bind(15, item.first_token_bytes).run();
+    }
+    if (finished) {
+      Statement update(database_, "UPDATE evaluations SET finished = 1 WHERE id = ?");
+      update.bind(1, id_of(evaluation)).run();
+    }
+  });
+}
+
+Ledger::Scores Ledger::scores(std::size_t evaluation) {
+  Statement select(database_,
+                   "SELECT avg(score), sum(reference_bits), sum(reference_bytes) FROM items WHERE "
+                   "evaluation = ?");
+  if (!select.bind(1, id_of(evaluation)).step() || select.integer(2) == 0) return {};
+  return {select.real(0), select.real(1) / static_cast<double>(select.integer(2))};
+}
+
+void Ledger::note_outcome(std::string_view outcome) {
+  transaction([&] {
+    Statement update(database_, "UPDATE attempts SET outcome = ? WHERE id = ?");
+    update.bind(1, outcome).bind(2, attempt_).run();
+  });
+}
+
+}  // namespace xfer::study

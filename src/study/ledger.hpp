@@ -1,0 +1,87 @@
+// The study's database: what is to be done, and what is done for good.
+#pragma once
+
+#include "study/run_lock.hpp"
+#include "study/sqlite.hpp"
+
+#include "xfer/study/plan.hpp"
+#include "xfer/study/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace xfer::study {
+
+/// What decides a run, by name, e.g. {"train.steps", "150"}; all of it must be equal to go on.
+using Facts = std::map<std::string, std::string>;
+
+struct StepRow {
+  int step = 0;  ///< counted from 1
+  double loss = 0.0;
+  std::int64_t tokens = 0;
+  std::int64_t target_tokens = 0;
+  int skipped = 0;
+};
+
+struct LegState {
+  int steps_done = 0;
+  /// What `Trainer::save_state` returned for them, "" before the first; paths inside the run
+  /// folder are relative to it, so that the folder can be moved.
+  std::string checkpoint;
+};
+
+/// `study.db` in a run folder, open for writing by one process. Legs and evaluations are numbered
+/// as in the plan. Every function throws `io` naming the file when a write does not reach the disk;
+/// what was committed before stays as it is.
+class Ledger {
+public:
+  /// Makes the folder and the file where there are none. Throws `unavailable` naming the holder
+  /// when another process runs here.
+  explicit Ledger(const std::filesystem::path& run_folder);
+
+  /// `about` needs "xfer_version". Writes the plan into a new ledger, or checks that the old one holds the same. Throws
+  /// `run_mismatch` naming every fact that differs.
+  void start(const StudySpec& spec, const Facts& facts, const Facts& about, const Plan& plan);
+
+  LegState leg(std::size_t leg);
+  /// Steps that a durable checkpoint covers. `seconds` is added to the leg's time.
+  void commit_steps(std::size_t leg, std::span<const StepRow> steps, const std::string& checkpoint,
+                    double seconds);
+
+  bool evaluation_finished(std::size_t evaluation);
+  /// For each item whether it is there.
+  std::vector<bool> items_done(std::size_t evaluation, int items);
+  void commit_items(std::size_t evaluation, std::span<const std::pair<int, ItemResult>> items,
+                    bool finished);
+  struct Scores {
+    double accuracy = 0.0;
+    double bits_per_byte = 0.0;
+  };
+  Scores scores(std::size_t evaluation);
+
+  /// How this attempt ended: "finished", "cancelled" or an error's code.
+  void note_outcome(std::string_view outcome);
+
+  /// Called right before and right after each transaction is committed; for tests of interruption.
+  void set_commit_hook(std::function<void()> hook) { commit_hook_ = std::move(hook); }
+
+private:
+  void check_same(const Facts& facts, const Plan& plan);
+  void transaction(const std::function<void()>& work);
+
+  RunLock lock_;
+  Sqlite database_;
+  std::int64_t attempt_ = 0;  ///< 0 before `start`
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::function<void()> commit_hook_;
+};
+
+}  // namespace xfer::study

@@ -1,0 +1,43 @@
+// The tables of `study.db`.
+#pragma once
+
+#include <string_view>
+
+namespace xfer::study {
+
+inline constexpr int ledger_schema_version = 1;
+
+/// `facts` decide a run; `about` describes it. Rows of legs, evaluations and conditions are the
+/// plan, numbered as there; the rest is what has been done. `condition` and `split` hold names.
+inline constexpr std::string_view ledger_schema = R"sql(
+CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE attempts(id INTEGER PRIMARY KEY, process TEXT NOT NULL, version TEXT NOT NULL,
+  started TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+  seconds REAL NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT 'interrupted');
+CREATE TABLE legs(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, description TEXT NOT NULL,
+  parent INTEGER REFERENCES legs(id), steps INTEGER NOT NULL,
+  steps_done INTEGER NOT NULL DEFAULT 0, checkpoint TEXT NOT NULL DEFAULT '',
+  seconds REAL NOT NULL DEFAULT 0);
+CREATE TABLE steps(leg INTEGER NOT NULL REFERENCES legs(id), step INTEGER NOT NULL,
+  loss REAL NOT NULL, tokens INTEGER NOT NULL, target_tokens INTEGER NOT NULL,
+  skipped INTEGER NOT NULL, PRIMARY KEY(leg, step)) WITHOUT ROWID;
+CREATE TABLE evaluations(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
+  description TEXT NOT NULL, leg INTEGER REFERENCES legs(id), step INTEGER NOT NULL,
+  domain TEXT NOT NULL, split TEXT NOT NULL, protocol TEXT NOT NULL, items INTEGER NOT NULL,
+  finished INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE items(evaluation INTEGER NOT NULL REFERENCES evaluations(id),
+  position INTEGER NOT NULL, item_id TEXT NOT NULL, kind TEXT NOT NULL, cluster TEXT NOT NULL,
+  score REAL NOT NULL, extracted INTEGER NOT NULL, truncated INTEGER NOT NULL,
+  completion TEXT NOT NULL, answer TEXT NOT NULL, failure TEXT NOT NULL,
+  reference_bits REAL NOT NULL, first_token_bits REAL NOT NULL, reference_bytes INTEGER NOT NULL,
+  first_token_bytes INTEGER NOT NULL, PRIMARY KEY(evaluation, position)) WITHOUT ROWID;
+CREATE TABLE conditions(id INTEGER PRIMARY KEY, source TEXT NOT NULL, target TEXT NOT NULL,
+  condition TEXT NOT NULL, seed INTEGER NOT NULL,
+  evaluation INTEGER NOT NULL REFERENCES evaluations(id));
+CREATE TABLE curve_points(condition INTEGER NOT NULL REFERENCES conditions(id),
+  step INTEGER NOT NULL, evaluation INTEGER NOT NULL REFERENCES evaluations(id),
+  PRIMARY KEY(condition, step)) WITHOUT ROWID;
+)sql";
+
+}  // namespace xfer::study

@@ -1,0 +1,219 @@
+#include "xfer/study/plan.hpp"
+
+#include "study/protocol.hpp"
+
+#include "xfer/error.hpp"
+#include "xfer/hash.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+namespace xfer::study {
+namespace {
+
+/// Work per token as multiples of a forward pass: training adds the backward pass, sampling goes
+/// token by token. Only estimates of time depend on them.
+constexpr double training_cost = 3.0;
+constexpr double sampling_cost = 3.0;
+constexpr std::size_t probe_examples = 16;
+
+/// Mean lengths of a domain's prompts and answers in tokens.
+struct Lengths {
+  double prompt = 0.0;
+  double answer = 0.0;
+};
+
+class Planner {
+public:
+  Planner(const StudySpec& spec, const Materials& materials) : spec_(spec), materials_(materials) {
+    for (const auto& [name, domain] : materials.domains) {
+      protocols_.emplace(name, Protocol(spec, materials, name));
+      training_hashes_.emplace(name, training_data_hash(materials, name));
+      lengths_.emplace(name, measure(name));
+    }
+  }
+
+  Plan make() {
+    add_baselines();
+    for (const std::uint64_t seed : spec_.seeds)
+      for (std::size_t pair = 0; pair < spec_.pairs.size(); ++pair)
+        for (const Condition condition : spec_.conditions)
+          if (condition != Condition::baseline) add_condition(pair, condition, seed);
+    for (const PlannedLeg& leg : plan_.legs) plan_.total_units += leg.units;
+    for (const PlannedEvaluation& e : plan_.evaluations) plan_.total_units += e.units;
+    return std::move(plan_);
+  }
+
+private:
+  Lengths measure(const std::string& name) const {
+    const domains::Domain& domain = materials_.domains.at(name);
+    const Protocol& protocol = protocols_.at(name);
+    Split split = Split::test;
+    if (domain.dataset->size(split) == 0) split = Split::train;
+    Lengths lengths;
+    const auto items =
+        evaluation_items(domain, split, static_cast<int>(probe_examples));
+    for (const std::size_t index : items) {
+      const Reference reference = protocol.reference(domain.dataset->at(split, index));
+      lengths.prompt += static_cast<double>(reference.first) / static_cast<double>(items.size());
+      lengths.answer += static_cast<double>(reference.tokens.size() - reference.first) /
+                        static_cast<double>(items.size());
+    }
+    return lengths;
+  }
+
+  void add_baselines() {
+    const bool wanted = std::count(spec_.conditions.begin(), spec_.conditions.end(),
+                                   Condition::baseline) != 0;
+    for (std::size_t pair = 0; wanted && pair < spec_.pairs.size(); ++pair) {
+      PlannedCondition baseline;
+      baseline.pair = pair;
+      baseline.evaluation =
+          evaluation(std::nullopt, 0, spec_.pairs[pair].second, Split::test, spec_.items);
+      plan_.conditions.push_back(baseline);
+    }
+  }
+
+  void add_condition(std::size_t pair, Condition condition, std::uint64_t seed) {
+    const auto& [source, target] = spec_.pairs[pair];
+    PlannedCondition planned;
+    planned.pair = pair;
+    planned.condition = condition;
+    planned.seed = seed;
+    add_point(planned, 0, std::nullopt, 0, target);
+    std::optional<std::size_t> last;
+    int steps_before = 0;
+    for (const Stage& stage : stages(condition)) {
+      ++plan_.naive_legs;
+      last = leg(stage, source, target, last, seed);
+      const int steps = plan_.legs[*last].steps;
+      for (int step = spec_.eval_every; step < steps; step += spec_.eval_every)
+        add_point(planned, steps_before + step, last, step, target);
+      if (steps > 0) add_point(planned, steps_before + steps, last, steps, target);
+      steps_before += steps;
+    }
+    planned.evaluation =
+        evaluation(last, plan_.legs[*last].steps, target, Split::test, spec_.items);
+    plan_.conditions.push_back(planned);
+  }
+
+  void add_point(PlannedCondition& planned, int total_step, std::optional<std::size_t> leg,
+                 int step, const std::string& target) {
+    if (spec_.validation_items == 0) return;
+    planned.curve.push_back(
+        {total_step, evaluation(leg, step, target, Split::validation, spec_.validation_items)});
+  }
+
+  std::size_t leg(const Stage& stage, const std::string& source, const std::string& target,
+                  std::optional<std::size_t> parent, std::uint64_t seed) {
+    PlannedLeg leg;
+    leg.parent = parent;
+    leg.corruption = stage.corruption;
+    leg.seed = seed;
+    leg.steps = static_cast<int>(std::lround(stage.steps_share * spec_.steps));
+    if (stage.mixture != Mixture::target) leg.domains.push_back(source);
+    if (stage.mixture != Mixture::source) leg.domains.push_back(target);
+    // An even mixture is the same whichever of its two domains is called the source.
+    std::sort(leg.domains.begin(), leg.domains.end(), [&](const auto& a, const auto& b) {
+      return std::tie(training_hashes_.at(a), a) < std::tie(training_hashes_.at(b), b);
+    });
+    leg.key = key(leg);
+    if (const auto known = leg_by_key_.find(leg.key); known != leg_by_key_.end())
+      return known->second;
+    leg.description = describe(leg);
+    double tokens = 0.0;
+    for (const std::string& name : leg.domains)
+      tokens += (lengths_.at(name).prompt + lengths_.at(name).answer) /
+                static_cast<double>(leg.domains.size());
+    leg.units = training_cost * leg.steps * spec_.batch_size * tokens;
+    plan_.legs.push_back(leg);
+    return leg_by_key_[leg.key] = plan_.legs.size() - 1;
+  }
+
+  std::string key(const PlannedLeg& leg) const {
+    HashBuilder hash("leg/1");
+    hash.field("model", materials_.model_hash)
+        .field("backend", materials_.backend_version)
+        .field("parent", leg.parent ? plan_.legs[*leg.parent].key : std::string("base"))
+        .field("method", "supervised, adamw")
+        .field("seed", leg.seed)
+        .field("steps", leg.steps)
+        .field("batch_size", spec_.batch_size)
+        .field("rank", spec_.lora.rank)
+        .field("alpha", spec_.lora.alpha)
+        .field("train_attn", spec_.lora.train_attn)
+        .field("train_mlp", spec_.lora.train_mlp)
+        .field("train_unembed", spec_.lora.train_unembed)
+        .field("learning_rate", spec_.learning_rate)
+        .field("learning_rate_end_share", spec_.learning_rate_end_share)
+        .field("grad_clip_norm", spec_.grad_clip_norm)
+        .field("max_sequence_tokens", spec_.max_sequence_tokens)
+        .field("corruption", static_cast<int>(leg.corruption));
+    for (const std::string& name : leg.domains) hash.field("data", training_hashes_.at(name));
+    return hash.hex();
+  }
+
+  std::string describe(const PlannedLeg& leg) const {
+    std::string text;
+    if (leg.parent) {
+      text = plan_.legs[*leg.parent].description;
+      text = text.substr(0, text.rfind(", seed ")) + " -> ";
+    }
+    for (std::size_t i = 0; i < leg.domains.size(); ++i)
+      text += (i == 0 ? "" : " + ") + leg.domains[i];
+    if (leg.corruption == Corruption::shuffled_answers) text += " (shuffled answers)";
+    if (leg.corruption == Corruption::random_text) text += " (random text)";
+    if (leg.steps == 0) text += " (no step)";
+    return text + ", seed " + std::to_string(leg.seed);
+  }
+
+  std::size_t evaluation(std::optional<std::size_t> leg, int step, const std::string& domain,
+                         Split split, int items) {
+    const domains::Domain& data = materials_.domains.at(domain);
+    PlannedEvaluation e;
+    e.leg = leg;
+    e.step = step;
+    e.domain = domain;
+    e.split = split;
+    e.items = static_cast<int>(
+        std::min(data.dataset->size(split), static_cast<std::size_t>(items)));
+    e.protocol_hash = protocols_.at(domain).hash();
+    e.key = HashBuilder("evaluation/1")
+                .field("state", leg ? plan_.legs[*leg].key : materials_.model_hash)
+                .field("backend", materials_.backend_version)
+                .field("step", step)
+                .field("split", to_string(split))
+                .field("manifest", data.dataset->manifest_hash(split))
+                .field("items", e.items)
+                .field("protocol", e.protocol_hash)
+                .hex();
+    if (const auto known = evaluation_by_key_.find(e.key); known != evaluation_by_key_.end())
+      return known->second;
+    e.description = domain + " " + std::string(to_string(split)) + ": " +
+                    (leg ? "after " + plan_.legs[*leg].description : "base model");
+    if (leg && step != plan_.legs[*leg].steps) e.description += ", step " + std::to_string(step);
+    const Lengths& lengths = lengths_.at(domain);
+    e.units = e.items * (2.0 * lengths.prompt + lengths.answer + sampling_cost * lengths.answer);
+    plan_.evaluations.push_back(e);
+    return evaluation_by_key_[e.key] = plan_.evaluations.size() - 1;
+  }
+
+  const StudySpec& spec_;
+  const Materials& materials_;
+  std::map<std::string, Protocol> protocols_;
+  std::map<std::string, std::string> training_hashes_;
+  std::map<std::string, Lengths> lengths_;
+  std::map<std::string, std::size_t> leg_by_key_;
+  std::map<std::string, std::size_t> evaluation_by_key_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan make_plan(const StudySpec& spec, const Materials& materials) {
+  return Planner(spec, materials).make();
+}
+
+}  // namespace xfer::study

@@ -1,0 +1,73 @@
+// How a domain's questions are put to a model, and how its answers are read.
+#pragma once
+
+#include "xfer/dataset.hpp"
+#include "xfer/domains/domain.hpp"
+#include "xfer/study/materials.hpp"
+#include "xfer/study/spec.hpp"
+#include "xfer/text/renderer.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace xfer::study {
+
+/// A reference answer behind its prompt, ready to be scored.
+struct Reference {
+  /// Prompt and answer without what ends the turn, because when to stop is habit rather than
+  /// content.
+  std::vector<std::int32_t> tokens;
+  /// Index of the answer's first token.
+  std::size_t first = 0;
+  std::int64_t bytes = 0;
+  std::int64_t first_token_bytes = 0;
+};
+
+/// Safe to call concurrently. Refers to the materials' domain: must not outlive it.
+class Protocol {
+public:
+  Protocol(const StudySpec& spec, const Materials& materials, const std::string& domain);
+
+  /// Tokens up to where the model starts to answer, few-shot examples included.
+  std::vector<std::int32_t> prompt(const Example& example) const;
+  /// Throws `bad_data` naming the item when its answer has no token.
+  Reference reference(const Example& example) const;
+  /// The answer in a completion: without what ended it.
+  std::string answer_text(const std::vector<std::int32_t>& completion) const;
+
+  int max_answer_tokens() const noexcept { return max_answer_tokens_; }
+  const std::vector<std::int32_t>& stop_tokens() const noexcept { return stop_tokens_; }
+  const std::vector<std::string>& stop_strings() const noexcept { return stop_strings_; }
+  const domains::Domain& domain() const noexcept { return *domain_; }
+
+  /// Covers prompt template, few-shot examples, renderer, tokenizer, limits, sampling and grader:
+  /// two scores may be compared only when it is equal.
+  const std::string& hash() const noexcept { return hash_; }
+
+private:
+  std::string compute_hash() const;
+
+  const domains::Domain* domain_;
+  const text::Renderer* renderer_;
+  const text::Tokenizer* tokenizer_;
+  std::vector<text::Message> shots_;
+  int max_answer_tokens_ = 0;
+  std::vector<std::int32_t> stop_tokens_;
+  std::vector<std::string> stop_strings_;
+  std::string hash_;
+};
+
+/// The zero-shot conversation that a model is trained on: standard prompt, then `solution`.
+text::RenderedExample training_conversation(const domains::Domain& domain,
+                                            const text::Renderer& renderer,
+                                            const std::string& question,
+                                            const std::string& solution);
+
+/// Covers what `training_conversation` makes of a domain's train split.
+std::string training_data_hash(const Materials& materials, const std::string& domain);
+
+/// The items of an evaluation in order: indices into the split. The same for every seed.
+std::vector<std::size_t> evaluation_items(const domains::Domain& domain, Split split, int items);
+
+}  // namespace xfer::study

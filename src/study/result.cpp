@@ -1,0 +1,210 @@
+#include "xfer/study/result.hpp"
+
+#include "study/ledger_schema.hpp"
+#include "study/spec_fields.hpp"
+#include "study/sqlite.hpp"
+
+#include "xfer/error.hpp"
+
+#include <charconv>
+#include <map>
+#include <optional>
+
+namespace xfer::study {
+namespace {
+
+class ResultReader {
+public:
+  explicit ResultReader(const std::filesystem::path& path)
+      : path_(path), database_(path, Sqlite::Mode::read_only) {}
+
+  StudyResult read() {
+    check_version();
+    database_.execute("BEGIN");  // one consistent view, also while a run goes on
+    StudyResult result;
+    result.spec = read_stored_spec(about("spec"), path_.string());
+    result.model_name = about("model_name");
+    result.model_hash = about("model_hash");
+    result.model_parameters = count(about("model_parameters"));
+    result.xfer_version = about("xfer_version");
+    read_cells(result);
+    read_legs(result);
+    Statement seconds(database_, "SELECT total(seconds) FROM attempts");
+    seconds.step();
+    result.seconds = seconds.real(0);
+    return result;
+  }
+
+private:
+  [[noreturn]] void corrupt(const std::string& what) const {
+    throw Error(Errc::bad_data, "ledger " + path_.string() + ": " + what);
+  }
+
+  void check_version() {
+    Statement version(database_, "PRAGMA user_version");
+    version.step();
+    if (version.integer(0) != ledger_schema_version)
+      corrupt("schema version " + std::to_string(version.integer(0)) + " (this xfer reads " +
+              std::to_string(ledger_schema_version) + "; 0 means that no study has started here)");
+  }
+
+  std::string about(const std::string& name) {
+    Statement select(database_, "SELECT value FROM about WHERE name = ?");
+    if (!select.bind(1, name).step()) corrupt("the entry '" + name + "' is missing");
+    return select.text(0);
+  }
+
+  std::int64_t count(const std::string& text) const {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size())
+      corrupt("'" + text + "' is not a count");
+    return value;
+  }
+
+  Condition condition(const std::string& name) const {
+    const auto parsed = parse_condition(name);
+    if (!parsed) corrupt("unknown condition '" + name + "'");
+    return *parsed;
+  }
+
+  void read_cells(StudyResult& result) {
+    for (const auto& [source, target] : result.spec.pairs) {
+      CellResult cell;
+      cell.source = source;
+      cell.target = target;
+      Statement select(database_,
+                       "SELECT c.id, c.condition, c.seed, e.id, e.protocol, e.finished FROM "
+                       "conditions c JOIN evaluations e ON e.id = c.evaluation WHERE c.source = ? "
+                       "AND c.target = ? ORDER BY c.id");
+      select.bind(1, source).bind(2, target);
+      while (select.step()) {
+        EvaluationResult evaluation;
+        evaluation.condition = condition(select.text(1));
+        evaluation.seed = static_cast<std::uint64_t>(select.integer(2));
+        evaluation.protocol_hash = select.text(4);
+        if (select.integer(5) != 0) {
+          evaluation.items = items(select.integer(3));
+          cell.evaluations.push_back(std::move(evaluation));
+        }
+        Curve curve = read_curve(select.integer(0));
+        curve.condition = condition(select.text(1));
+        curve.seed = static_cast<std::uint64_t>(select.integer(2));
+        if (!curve.points.empty()) cell.curves.push_back(std::move(curve));
+      }
+      result.cells.push_back(std::move(cell));
+    }
+  }
+
+  std::vector<ItemResult> items(std::int64_t evaluation) {
+    Statement select(database_,
+                     "SELECT item_id, kind, cluster, score, extracted, truncated, completion, "
+                     "answer, failure, reference_bits, first_token_bits, reference_bytes, "
+                     "first_token_bytes FROM items WHERE evaluation = ? ORDER BY position");
+    select.bind(1, evaluation);
+    std::vector<ItemResult> all;
+    while (select.step()) {
+      ItemResult item;
+      item.item_id = select.text(0);
+      item.kind = select.text(1);
+      item.cluster = select.text(2);
+      item.score = select.real(3);
+      item.extracted = select.integer(4) != 0;
+      item.truncated = select.integer(5) != 0;
+      item.completion = select.text(6);
+      item.answer = select.text(7);
+      item.failure = select.text(8);
+      item.reference_bits = select.real(9);
+      item.first_token_bits = select.real(10);
+      item.reference_bytes = select.integer(11);
+      item.first_token_bytes = select.integer(12);
+      all.push_back(std::move(item));
+    }
+    return all;
+  }
+
+  /// Mean loss per target token of the steps after `from` up to `to`; nothing when they are not
+  /// all there.
+  std::optional<double> mean_loss(std::int64_t leg, std::int64_t from, std::int64_t to) {
+    Statement select(database_,
+                     "SELECT count(*), total(loss * target_tokens), total(target_tokens) FROM "
+                     "steps WHERE leg = ? AND step > ? AND step <= ?");
+    select.bind(1, leg).bind(2, from).bind(3, to).step();
+    if (select.integer(0) != to - from || select.real(2) <= 0.0) return std::nullopt;
+    return select.real(1) / select.real(2);
+  }
+
+  Curve read_curve(std::int64_t condition_id) {
+    Statement select(database_,
+                     "SELECT p.step, e.leg IS NULL, e.leg, e.step, avg(i.score), "
+                     "sum(i.reference_bits), sum(i.reference_bytes), e.finished FROM curve_points "
+                     "p JOIN evaluations e ON e.id = p.evaluation LEFT JOIN items i ON "
+                     "i.evaluation = e.id WHERE p.condition = ? GROUP BY p.step ORDER BY p.step");
+    select.bind(1, condition_id);
+    struct Row {
+      CurvePoint point;
+      std::optional<std::int64_t> leg;
+      std::int64_t leg_step = 0;
+      bool finished = false;
+    };
+    std::vector<Row> rows;
+    while (select.step()) {
+      Row row;
+      row.point.step = static_cast<int>(select.integer(0));
+      if (select.integer(1) == 0) row.leg = select.integer(2);
+      row.leg_step = select.integer(3);
+      row.point.accuracy = select.real(4);
+      const std::int64_t bytes = select.integer(6);
+      row.point.bits_per_byte = bytes > 0 ? select.real(5) / static_cast<double>(bytes) : 0.0;
+      row.finished = select.integer(7) != 0;
+      rows.push_back(row);
+    }
+    Curve curve;
+    for (std::size_t i = 0; i < rows.size() && rows[i].finished; ++i) {
+      std::optional<double> loss;
+      if (rows[i].leg)
+        loss = mean_loss(*rows[i].leg, i > 0 && rows[i - 1].leg == rows[i].leg
+                                           ? rows[i - 1].leg_step
+                                           : 0,
+                         rows[i].leg_step);
+      else if (i + 1 < rows.size() && rows[i + 1].leg)
+        loss = mean_loss(*rows[i + 1].leg, 0, 1);
+      if (!loss && rows.size() > 1) break;
+      rows[i].point.train_loss_per_token = loss.value_or(0.0);
+      curve.points.push_back(rows[i].point);
+    }
+    return curve;
+  }
+
+  void read_legs(StudyResult& result) {
+    Statement select(database_,
+                     "SELECT l.key, l.description, l.steps, l.seconds, total(s.tokens), "
+                     "total(s.skipped) FROM legs l LEFT JOIN steps s ON s.leg = l.id WHERE "
+                     "l.steps_done = l.steps GROUP BY l.id ORDER BY l.id");
+    while (select.step()) {
+      LegSummary leg;
+      leg.key = select.text(0);
+      leg.description = select.text(1);
+      leg.steps = select.integer(2);
+      leg.seconds = select.real(3);
+      leg.train_tokens = static_cast<std::int64_t>(select.real(4));
+      leg.skipped_examples = static_cast<int>(select.real(5));
+      result.legs.push_back(leg);
+    }
+  }
+
+  std::filesystem::path path_;
+  Sqlite database_;
+};
+
+}  // namespace
+
+StudyResult load_result(const std::filesystem::path& run_folder) {
+  const std::filesystem::path path = run_folder / "study.db";
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored))
+    throw Error(Errc::io, "run folder " + run_folder.string() + ": holds no study.db");
+  return ResultReader(path).read();
+}
+
+}  // namespace xfer::study

@@ -1,0 +1,221 @@
+#include "xfer/study/spec.hpp"
+
+#include "study/nearest.hpp"
+#include "study/spec_fields.hpp"
+
+#include "xfer/domains/domain.hpp"
+#include "xfer/study/model_names.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <set>
+
+namespace xfer::study {
+namespace {
+
+constexpr std::array fields = {
+    SpecField{"", "name", [](StudySpec& s) -> FieldPointer { return &s.name; }},
+    SpecField{"", "model", [](StudySpec& s) -> FieldPointer { return &s.model; }},
+    SpecField{"", "renderer", [](StudySpec& s) -> FieldPointer { return &s.renderer; }},
+    SpecField{"", "threads", [](StudySpec& s) -> FieldPointer { return &s.threads; }, 0, 1024,
+              false, true},
+    SpecField{"train", "steps", [](StudySpec& s) -> FieldPointer { return &s.steps; }, 1, 1e6},
+    SpecField{"train", "batch_size", [](StudySpec& s) -> FieldPointer { return &s.batch_size; }, 1,
+              4096},
+    SpecField{"train", "rank", [](StudySpec& s) -> FieldPointer { return &s.lora.rank; }, 0, 1024},
+    SpecField{"train", "alpha", [](StudySpec& s) -> FieldPointer { return &s.lora.alpha; }, 0, 1e4,
+              true},
+    SpecField{"train", "train_attn",
+              [](StudySpec& s) -> FieldPointer { return &s.lora.train_attn; }},
+    SpecField{"train", "train_mlp", [](StudySpec& s) -> FieldPointer { return &s.lora.train_mlp; }},
+    SpecField{"train", "train_unembed",
+              [](StudySpec& s) -> FieldPointer { return &s.lora.train_unembed; }},
+    SpecField{"train", "learning_rate",
+              [](StudySpec& s) -> FieldPointer { return &s.learning_rate; }, 0, 10, true},
+    SpecField{"train", "learning_rate_end_share",
+              [](StudySpec& s) -> FieldPointer { return &s.learning_rate_end_share; }, 0, 1},
+    SpecField{"train", "grad_clip_norm",
+              [](StudySpec& s) -> FieldPointer { return &s.grad_clip_norm; }, 0, 1e9},
+    SpecField{"train", "max_sequence_tokens",
+              [](StudySpec& s) -> FieldPointer { return &s.max_sequence_tokens; }, 8, 1 << 20},
+    SpecField{"eval", "items", [](StudySpec& s) -> FieldPointer { return &s.items; }, 1, 1e6},
+    SpecField{"eval", "validation_items",
+              [](StudySpec& s) -> FieldPointer { return &s.validation_items; }, 0, 1e6},
+    SpecField{"eval", "eval_every", [](StudySpec& s) -> FieldPointer { return &s.eval_every; }, 1,
+              1e6},
+    SpecField{"eval", "shots", [](StudySpec& s) -> FieldPointer { return &s.shots; }, 0, 64},
+    SpecField{"eval", "max_answer_tokens",
+              [](StudySpec& s) -> FieldPointer { return &s.max_answer_tokens; }, 0, 1 << 15},
+};
+
+std::string spell_number(double value) {
+  if (std::abs(value) < 1e15 && value == std::floor(value))
+    return std::to_string(static_cast<std::int64_t>(value));
+  return spell(value);
+}
+
+[[noreturn]] void refuse(const std::string& key, const std::string& what) {
+  throw SpecError(key, what);
+}
+
+void check_name(const std::string& key, const std::string& value) {
+  constexpr std::size_t bytes_max = 4096;
+  if (value.empty()) refuse(key, "must not be empty");
+  if (value.size() > bytes_max) refuse(key, "is longer than 4096 bytes");
+  for (const char c : value)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
+      refuse(key, "must not hold control characters");
+}
+
+void check_domain(const std::string& name, const std::vector<std::string>& known) {
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  refuse("pairs", "names the unknown domain '" + name + "'" + did_you_mean(name, known) +
+         " (known: " + listed(known) + "; own files go under [domains])");
+}
+
+template <class T>
+void refuse_repeats(const std::vector<T>& values, const std::string& key) {
+  if (values.empty()) refuse(key, "must name at least one");
+  if (std::set<T>(values.begin(), values.end()).size() != values.size())
+    refuse(key, "names one of its members twice");
+}
+
+void check_lists(const StudySpec& spec, const std::vector<std::string>& known_domains) {
+  refuse_repeats(spec.pairs, "pairs");
+  refuse_repeats(spec.conditions, "conditions");
+  refuse_repeats(spec.seeds, "seeds");
+  for (const auto& [source, target] : spec.pairs) {
+    check_domain(source, known_domains);
+    check_domain(target, known_domains);
+    if (source == target)
+      refuse("pairs", "holds (" + source + ", " + target +
+             "): source and target must differ; training on the target itself is the condition "
+             "'direct'");
+  }
+  for (const std::uint64_t seed : spec.seeds)
+    if (seed > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+      refuse("seeds",
+             "must be at most 9223372036854775807 (got " + std::to_string(seed) + ")");
+}
+
+std::string spell_list(const std::vector<std::string>& items) { return "[" + listed(items) + "]"; }
+
+}  // namespace
+
+std::span<const SpecField> spec_fields() { return fields; }
+
+std::string allowed_values(const SpecField& field) {
+  StudySpec probe;
+  const FieldPointer member = field.member(probe);
+  if (std::holds_alternative<bool*>(member)) return "true or false";
+  if (std::holds_alternative<std::string*>(member)) return "a string";
+  const std::string kind = std::holds_alternative<int*>(member) ? "an integer " : "a number ";
+  return kind + (field.above_min ? "above " : "from ") + spell_number(field.min) + " to " +
+         spell_number(field.max);
+}
+
+std::string range_problem(const SpecField& field, double value) {
+  const bool low = field.above_min ? !(value > field.min) : !(value >= field.min);
+  if (!low && value <= field.max) return "";
+  return "must be " + allowed_values(field) + " (got " + spell_number(value) + ")";
+}
+
+std::string spell(double value) {
+  std::array<char, 64> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  std::string text(buffer.data(), end);
+  if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string spell(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      std::array<char, 8> escape;
+      std::snprintf(escape.data(), escape.size(), "\\u%04X", static_cast<unsigned>(c));
+      quoted += escape.data();
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
+std::vector<std::pair<std::string, std::string>> spelled_out(const StudySpec& spec) {
+  StudySpec copy = spec;
+  std::vector<std::pair<std::string, std::string>> all;
+  const auto add_section = [&](std::string_view section) {
+    for (const SpecField& field : fields) {
+      if (field.section != section) continue;
+      const std::string text = std::visit(
+          [](auto* value) -> std::string {
+            using T = std::remove_pointer_t<decltype(value)>;
+            if constexpr (std::is_same_v<T, bool>) return *value ? "true" : "false";
+            if constexpr (std::is_same_v<T, int>) return std::to_string(*value);
+            if constexpr (std::is_same_v<T, double>) return spell(*value);
+            if constexpr (std::is_same_v<T, std::string>) return spell(std::string_view(*value));
+          },
+          field.member(copy));
+      all.emplace_back(field.dotted(), text);
+    }
+  };
+  add_section("");
+  std::vector<std::string> items;
+  for (const auto& [source, target] : spec.pairs)
+    items.push_back(spell_list({spell(std::string_view(source)), spell(std::string_view(target))}));
+  all.emplace_back("pairs", spell_list(items));
+  items.clear();
+  for (const Condition condition : spec.conditions) items.push_back(spell(to_string(condition)));
+  all.emplace_back("conditions", spell_list(items));
+  items.clear();
+  for (const std::uint64_t seed : spec.seeds) items.push_back(std::to_string(seed));
+  all.emplace_back("seeds", spell_list(items));
+  for (const auto& [name, path] : spec.domain_files)
+    all.emplace_back("domains." + name, spell(std::string_view(path.string())));
+  add_section("train");
+  add_section("eval");
+  return all;
+}
+
+void validate(const StudySpec& spec, const std::vector<std::string>& more_domains) {
+  StudySpec copy = spec;
+  for (const SpecField& field : fields) {
+    const FieldPointer member = field.member(copy);
+    if (const auto* text = std::get_if<std::string*>(&member)) check_name(field.dotted(), **text);
+    std::string problem;
+    if (const auto* whole = std::get_if<int*>(&member)) problem = range_problem(field, **whole);
+    if (const auto* real = std::get_if<double*>(&member)) problem = range_problem(field, **real);
+    if (!problem.empty()) refuse(field.dotted(), problem);
+  }
+  if (spec.lora.seed != 0)
+    refuse("lora.seed", "must be 0: the adapters' seeds are derived from `seeds` (got " +
+           std::to_string(spec.lora.seed) + ")");
+  if (spec.lora.rank > 0 && !spec.lora.train_attn && !spec.lora.train_mlp &&
+      !spec.lora.train_unembed)
+    refuse("train.train_attn", "is false, and so are train_mlp and train_unembed: nothing is left "
+                               "to train");
+  std::vector<std::string> known = domains::procedural_domain_names();
+  for (const auto& [name, path] : spec.domain_files) {
+    check_name("domains", name);
+    if (std::find(known.begin(), known.end(), name) != known.end())
+      refuse("domains." + name, "has the name of a procedural domain; give the file another");
+    if (path.empty()) refuse("domains." + name, "must name a file");
+    known.push_back(name);
+  }
+  known.insert(known.end(), more_domains.begin(), more_domains.end());
+  check_lists(spec, known);
+  check_model_name(spec.model);
+}
+
+SpecError::SpecError(std::string key, const std::string& what)
+    : Error(Errc::invalid_argument, "study: " + key + " " + what), key_(std::move(key)) {}
+
+void StudySpec::validate() const { study::validate(*this, {}); }
+
+}  // namespace xfer::study

@@ -1,0 +1,290 @@
+#include "study/nearest.hpp"
+#include "study/spec_fields.hpp"
+
+#include "xfer/error.hpp"
+#include "xfer/files/mapped_file.hpp"
+#include "xfer/study/spec.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <stdexcept>
+#include <type_traits>
+
+// toml++ 3.3 asserts some things that a malformed file can break ("[[[" is enough), and in release
+// builds assumes them. Here they are checked in every build and end in an exception.
+namespace xfer::study {
+[[noreturn]] static void refuse_malformed() {
+  throw std::logic_error("a key or value is malformed");
+}
+}  // namespace xfer::study
+#undef NDEBUG
+#define TOML_ASSERT(expression) \
+  static_cast<void>((expression) || (xfer::study::refuse_malformed(), false))
+#include <toml++/toml.h>
+
+namespace xfer::study {
+namespace {
+
+constexpr std::size_t study_file_bytes_max = std::size_t{1} << 20U;
+
+/// Reads one document; every complaint names origin and line.
+class Reader {
+public:
+  Reader(std::string origin, std::filesystem::path base_folder)
+      : origin_(std::move(origin)), base_folder_(std::move(base_folder)) {}
+
+  StudySpec read(const toml::table& document) {
+    StudySpec spec;
+    read_section(document, "", spec);
+    for (const std::string section : {"train", "eval"})
+      if (const toml::node* node = document.get(section))
+        read_section(as_table(*node, section), section, spec);
+    if (const toml::node* node = document.get("domains"))
+      read_domains(as_table(*node, "domains"), spec);
+    if (spec.model.find(':') == std::string::npos)
+      spec.model = resolved(spec.model, "model", *document.get("model")).string();
+    return spec;
+  }
+
+private:
+  [[noreturn]] void refuse(const toml::source_region& where, const std::string& what) const {
+    throw Error(Errc::bad_data,
+                origin_ + ":" + std::to_string(where.begin.line) + ": " + what);
+  }
+  [[noreturn]] void refuse(const toml::node& node, const std::string& what) const {
+    refuse(node.source(), what);
+  }
+
+  static std::string kind(const toml::node& node) {
+    switch (node.type()) {
+      case toml::node_type::none: return "nothing";
+      case toml::node_type::table: return "a table";
+      case toml::node_type::array: return "an array";
+      case toml::node_type::string: return "a string";
+      case toml::node_type::integer: return "an integer";
+      case toml::node_type::floating_point: return "a floating-point number";
+      case toml::node_type::boolean: return "a boolean";
+      case toml::node_type::date: return "a date";
+      case toml::node_type::time: return "a time";
+      case toml::node_type::date_time: return "a date and time";
+    }
+    return "something else";
+  }
+
+  const toml::table& as_table(const toml::node& node, const std::string& key) const {
+    if (!node.is_table())
+      refuse(node, "'" + key + "' must be a table, [" + key + "] (got " + kind(node) + ")");
+    return *node.as_table();
+  }
+  const toml::array& as_array(const toml::node& node, const std::string& key,
+                              const std::string& allowed) const {
+    if (!node.is_array() || node.as_array()->empty())
+      refuse(node, "'" + key + "' must be " + allowed + " (got " +
+                       (node.is_array() ? "an empty array" : kind(node)) + ")");
+    return *node.as_array();
+  }
+  std::string as_string(const toml::node& node, const std::string& key,
+                        const std::string& allowed) const {
+    if (!node.is_string())
+      refuse(node, "'" + key + "' must be " + allowed + " (got " + kind(node) + ")");
+    return **node.as_string();
+  }
+
+  static std::vector<std::string> keys_of(std::string_view section) {
+    std::vector<std::string> keys;
+    if (section.empty()) keys = {"pairs", "conditions", "seeds", "domains", "train", "eval"};
+    for (const SpecField& field : spec_fields())
+      if (field.section == section) keys.emplace_back(field.key);
+    return keys;
+  }
+
+  /// A key that is right elsewhere is more helpful than one that merely looks alike.
+  static std::string hint(const std::string& key, std::string_view section) {
+    for (const SpecField& field : spec_fields())
+      if (field.key == key && field.section != section)
+        return field.section.empty() ? "; it belongs to the top level"
+                                     : "; it belongs to [" + std::string(field.section) + "]";
+    return did_you_mean(key, keys_of(section));
+  }
+
+  void read_section(const toml::table& table, const std::string& section, StudySpec& spec) const {
+    const std::vector<std::string> allowed = keys_of(section);
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str());
+      if (std::find(allowed.begin(), allowed.end(), name) == allowed.end())
+        refuse(key.source(), "unknown key '" + name + "'" +
+                                 (section.empty() ? "" : " in [" + section + "]") +
+                                 hint(name, section) + " (allowed: " + listed(allowed) + ")");
+      if (name == "pairs") read_pairs(node, spec);
+      if (name == "conditions") read_conditions(node, spec);
+      if (name == "seeds") read_seeds(node, spec);
+      for (const SpecField& field : spec_fields())
+        if (field.section == section && field.key == name) read_field(node, field, spec);
+    }
+  }
+
+  void read_field(const toml::node& node, const SpecField& field, StudySpec& spec) const {
+    const std::string name(field.key);
+    const auto wrong_kind = [&] {
+      refuse(node, "'" + name + "' must be " + allowed_values(field) + " (got " + kind(node) + ")");
+    };
+    const auto check_range = [&](double value) {
+      const std::string problem = range_problem(field, value);
+      if (!problem.empty()) refuse(node, "'" + name + "' " + problem);
+    };
+    std::visit(
+        [&](auto* value) {
+          using T = std::remove_pointer_t<decltype(value)>;
+          if constexpr (std::is_same_v<T, bool>) {
+            if (!node.is_boolean()) wrong_kind();
+            *value = **node.as_boolean();
+          } else if constexpr (std::is_same_v<T, int>) {
+            if (!node.is_integer()) wrong_kind();
+            const std::int64_t whole = **node.as_integer();
+            check_range(static_cast<double>(whole));
+            *value = static_cast<int>(whole);
+          } else if constexpr (std::is_same_v<T, double>) {
+            if (!node.is_number()) wrong_kind();
+            *value = node.is_integer() ? static_cast<double>(**node.as_integer())
+                                       : **node.as_floating_point();
+            check_range(*value);
+          } else {
+            *value = as_string(node, name, "a string");
+            if (value->empty()) refuse(node, "'" + name + "' must not be empty");
+          }
+        },
+        field.member(spec));
+  }
+
+  void read_pairs(const toml::node& node, StudySpec& spec) const {
+    const std::string allowed = "a list of [\"source\", \"target\"]";
+    spec.pairs.clear();
+    for (const toml::node& item : as_array(node, "pairs", allowed)) {
+      const toml::array* pair = item.as_array();
+      if (!pair || pair->size() != 2 || !pair->is_homogeneous<std::string>())
+        refuse(item, "'pairs' must be " + allowed + " (got " +
+                         (pair ? "an array of " + std::to_string(pair->size()) : kind(item)) + ")");
+      spec.pairs.emplace_back(as_string((*pair)[0], "pairs", allowed),
+                              as_string((*pair)[1], "pairs", allowed));
+    }
+  }
+
+  void read_conditions(const toml::node& node, StudySpec& spec) const {
+    std::vector<std::string> known;
+    for (const Condition condition : all_conditions) known.emplace_back(to_string(condition));
+    spec.conditions.clear();
+    for (const toml::node& item : as_array(node, "conditions", "a list of names")) {
+      const std::string name = as_string(item, "conditions", "a list of names");
+      const auto condition = parse_condition(name);
+      if (!condition)
+        refuse(item, "'conditions' names the unknown condition '" + name + "'" +
+                         did_you_mean(name, known) + " (allowed: " + listed(known) + ")");
+      spec.conditions.push_back(*condition);
+    }
+  }
+
+  void read_seeds(const toml::node& node, StudySpec& spec) const {
+    const std::string allowed = "a list of integers, each at least 0";
+    spec.seeds.clear();
+    for (const toml::node& item : as_array(node, "seeds", allowed)) {
+      if (!item.is_integer())
+        refuse(item, "'seeds' must be " + allowed + " (got " + kind(item) + ")");
+      if (**item.as_integer() < 0)
+        refuse(item, "'seeds' must be " + allowed + " (got " +
+                         std::to_string(**item.as_integer()) + ")");
+      spec.seeds.push_back(static_cast<std::uint64_t>(**item.as_integer()));
+    }
+  }
+
+  void read_domains(const toml::table& table, StudySpec& spec) const {
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str());
+      const std::string text = as_string(node, "domains." + name, "the path of a dataset file");
+      if (text.empty()) refuse(node, "'domains." + name + "' must name a dataset file");
+      spec.domain_files[name] = resolved(text, "domains." + name, node);
+    }
+  }
+
+  /// `${NAME}` replaced from the environment, then taken from the folder of the study file.
+  std::filesystem::path resolved(const std::string& text, const std::string& key,
+                                 const toml::node& node) const {
+    std::string path;
+    for (std::size_t at = 0; at < text.size();) {
+      if (text.compare(at, 2, "${") != 0) {
+        path += text[at++];
+        continue;
+      }
+      const std::size_t end = text.find('}', at);
+      if (end == std::string::npos) refuse(node, "'" + key + "': '${' is not closed by '}'");
+      const std::string variable = text.substr(at + 2, end - at - 2);
+      const char* value = std::getenv(variable.c_str());
+      if (!value || !*value)
+        refuse(node, "'" + key + "': the environment variable " + variable +
+                         " is not set; set it to the folder that '" + text + "' starts from");
+      path += value;
+      at = end + 1;
+    }
+    const std::filesystem::path whole = path;
+    return (whole.is_absolute() ? whole : base_folder_ / whole).lexically_normal();
+  }
+
+  std::string origin_;
+  std::filesystem::path base_folder_;
+};
+
+toml::table parse(std::string_view text, const std::string& origin) {
+  try {
+    return toml::parse(text, origin);
+  } catch (const toml::parse_error& e) {
+    throw Error(Errc::bad_data, origin + ":" + std::to_string(e.source().begin.line) +
+                                    ": not valid TOML: " + std::string(e.description()));
+  } catch (const std::logic_error& e) {
+    throw Error(Errc::bad_data, origin + ": not valid TOML: " + e.what());
+  }
+}
+
+}  // namespace
+
+StudySpec read_stored_spec(std::string_view text, const std::string& origin) {
+  return Reader(origin, {}).read(parse(text, origin));
+}
+
+StudySpec StudySpec::from_toml(std::string_view text, const std::string& origin,
+                               const std::filesystem::path& base_folder) {
+  const toml::table document = parse(text, origin);
+  StudySpec spec = Reader(origin, base_folder).read(document);
+  try {
+    spec.validate();
+  } catch (const SpecError& e) {
+    const auto node = document.at_path(e.key());
+    const std::string line = node ? ":" + std::to_string(node.node()->source().begin.line) : "";
+    throw Error(Errc::bad_data, origin + line + ": " + e.what());
+  }
+  return spec;
+}
+
+StudySpec StudySpec::from_toml_file(const std::filesystem::path& path) {
+  const std::string text = files::read_text(path, study_file_bytes_max);
+  return from_toml(text, path.string(), std::filesystem::absolute(path).parent_path());
+}
+
+std::string StudySpec::to_toml() const {
+  std::string top;
+  std::map<std::string, std::string> sections;
+  for (const auto& [dotted, value] : spelled_out(*this)) {
+    const std::size_t dot = dotted.find('.');
+    if (dot == std::string::npos) {
+      top += dotted + " = " + value + "\n";
+      continue;
+    }
+    const std::string section = dotted.substr(0, dot);
+    const std::string key = dotted.substr(dot + 1);
+    sections[section] +=
+        (section == "domains" ? spell(std::string_view(key)) : key) + " = " + value + "\n";
+  }
+  for (const std::string section : {"domains", "train", "eval"})
+    if (sections.count(section)) top += "\n[" + section + "]\n" + sections[section];
+  return top;
+}
+
+}  // namespace xfer::study

@@ -1,0 +1,107 @@
+// One attempt at a study.
+#pragma once
+
+#include "study/ledger.hpp"
+#include "study/progress.hpp"
+#include "study/protocol.hpp"
+#include "study/training_data.hpp"
+
+#include "xfer/study/backend.hpp"
+#include "xfer/study/runner.hpp"
+#include "xfer/task.hpp"
+
+#include <boost/asio/thread_pool.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xfer::study {
+
+/// What tests of interruption set; the defaults are right for everything else.
+struct RunTuning {
+  /// Called around every ledger transaction.
+  std::function<void()> on_commit;
+  std::chrono::duration<double> checkpoint_every = std::chrono::seconds(20);
+  std::size_t items_per_commit = 32;
+};
+
+/// Carries a plan out on a backend. Coroutines of this class refer to it: it must outlive them.
+class StudyRun {
+public:
+  StudyRun(const StudySpec& spec, const Materials& materials, const Plan& plan, Backend& backend,
+           Ledger& ledger, const RunOptions& options, const RunTuning& tuning);
+
+  /// Does everything that the ledger does not hold. Throws `cancelled` at a safe point after
+  /// `options.stop` became true.
+  task<void> run();
+
+private:
+  /// A leg while it is being trained.
+  struct LegCursor {
+    std::size_t index = 0;
+    std::unique_ptr<Trainer> trainer;
+    int step = 0;
+    std::vector<StepRow> uncommitted;
+    std::string checkpoint;
+    std::chrono::steady_clock::time_point started;
+    std::chrono::steady_clock::time_point committed;
+    std::int64_t tokens = 0;
+  };
+  /// An evaluation while its items are being answered.
+  struct ItemQueue {
+    ItemQueue(std::size_t evaluation_index, Protocol evaluation_protocol)
+        : index(evaluation_index), protocol(std::move(evaluation_protocol)) {}
+    std::size_t index;
+    Protocol protocol;
+    std::shared_ptr<Sampler> sampler;
+    std::vector<std::size_t> items;  ///< indices into the split
+    std::vector<int> missing;        ///< positions in `items` to be answered
+    std::size_t next = 0;
+    int done = 0;
+    bool failed = false;
+    std::vector<std::pair<int, ItemResult>> uncommitted;
+  };
+
+  task<void> run_leg(std::size_t index);
+  task<void> open_leg(LegCursor& cursor);
+  task<void> train_step(LegCursor& cursor, const TrainingData& data);
+  task<void> save(LegCursor& cursor);
+  task<void> evaluate_leg(LegCursor& cursor);
+  void keep_only(std::size_t leg, const std::string& checkpoint) const;
+  double learning_rate(const PlannedLeg& leg, int step) const;
+  bool evaluations_pending(std::size_t leg, int step);
+
+  task<void> run_base_evaluations();
+  task<void> run_evaluation(std::size_t index, std::shared_ptr<Sampler> sampler);
+  task<void> answer_items(ItemQueue& queue);
+  task<ItemResult> answer_item(ItemQueue& queue, int position);
+  void commit_answers(ItemQueue& queue, bool finished);
+  void announce_reused(std::size_t evaluation);
+
+  std::filesystem::path state_folder(std::size_t leg) const;
+  std::string stored_form(const std::string& checkpoint) const;
+  std::string loadable_form(const std::string& stored) const;
+  bool stopping() const { return options_.stop && options_.stop->load(); }
+  [[noreturn]] void cancel() const;
+  void emit(Event event);
+
+  const StudySpec& spec_;
+  const Materials& materials_;
+  const Plan& plan_;
+  Backend& backend_;
+  Ledger& ledger_;
+  const RunOptions& options_;
+  const RunTuning& tuning_;
+  Progress progress_;
+  std::vector<std::vector<std::size_t>> evaluations_of_leg_;
+  boost::asio::thread_pool graders_;
+};
+
+/// `run_study` with its seams open.
+StudyResult run_study(const StudySpec& spec, const RunOptions& options, Backend* backend,
+                      const DomainSet& own_domains, const RunTuning& tuning);
+
+}  // namespace xfer::study

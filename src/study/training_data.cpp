@@ -1,0 +1,157 @@
+#include "study/training_data.hpp"
+
+#include "study/protocol.hpp"
+
+#include "xfer/error.hpp"
+#include "xfer/rng.hpp"
+
+#include <algorithm>
+
+namespace xfer::study {
+namespace {
+
+/// Answers are shuffled among at least this many examples.
+constexpr int shuffle_pool_min = 16;
+/// Over-long examples in a row before the limit is called wrong.
+constexpr int skips_in_a_row_max = 64;
+
+Datum datum_of(const text::RenderedExample& example, float weight) {
+  Datum datum(std::vector<std::int32_t>(example.tokens.begin(), example.tokens.end() - 1));
+  std::vector<std::int64_t> targets(example.tokens.begin() + 1, example.tokens.end());
+  std::vector<float> weights(targets.size(), 0.0F);
+  for (std::size_t t = 0; t < weights.size(); ++t)
+    if (example.is_target[t + 1]) weights[t] = weight;
+  datum.loss_fn_inputs.emplace("target_tokens", Tensor(std::move(targets)));
+  datum.loss_fn_inputs.emplace("weights", Tensor(std::move(weights)));
+  return datum;
+}
+
+std::int64_t count_targets(const text::RenderedExample& example) {
+  // Nothing predicts the first token.
+  return std::count(example.is_target.begin() + 1, example.is_target.end(), true);
+}
+
+}  // namespace
+
+TrainingData::TrainingData(const StudySpec& spec, const Materials& materials,
+                           const PlannedLeg& leg)
+    : renderer_(materials.renderer.get()),
+      tokenizer_(&materials.tokenizer),
+      corruption_(leg.corruption),
+      seed_(leg.seed),
+      batch_size_(spec.batch_size),
+      sequence_tokens_max_(static_cast<std::size_t>(spec.max_sequence_tokens)) {
+  for (const std::string& name : leg.domains) {
+    const domains::Domain& domain = materials.domains.at(name);
+    const std::size_t size = domain.dataset->size(Split::train);
+    if (size == 0 || (size < 2 && corruption_ == Corruption::shuffled_answers))
+      throw Error(Errc::bad_data, "domain " + name + ": " + std::to_string(size) +
+                                      " training examples are too few for this study");
+    const std::string hash = training_data_hash(materials, name);
+    sources_.push_back({&domain, IndexStream(seed_, hash, size), size, stream_id(hash)});
+  }
+  if (corruption_ == Corruption::random_text)
+    for (std::int32_t id = 0; id < tokenizer_->vocab_size(); ++id)
+      if (!tokenizer_->is_special(id)) ordinary_tokens_.push_back(id);
+}
+
+std::uint64_t TrainingData::Source::drawn_before(int step, int batch_size, std::size_t sources,
+                                                 std::size_t place) const {
+  // An even mixture of an odd batch alternates which source gives one more.
+  const std::uint64_t all =
+      static_cast<std::uint64_t>(step) * static_cast<std::uint64_t>(batch_size);
+  return (all + (sources - 1 - place)) / sources;
+}
+
+Batch TrainingData::batch(int step) const {
+  std::vector<text::RenderedExample> examples;
+  Batch batch;
+  for (std::size_t place = 0; place < sources_.size(); ++place) {
+    const Source& source = sources_[place];
+    const auto before = [&](int s) {
+      return source.drawn_before(s, batch_size_, sources_.size(), place);
+    };
+    for (std::uint64_t position = before(step); position < before(step + 1); ++position)
+      examples.push_back(draw(source, position, batch.skipped));
+  }
+  for (const text::RenderedExample& example : examples) {
+    batch.tokens += std::ssize(example.tokens) - 1;
+    batch.target_tokens += count_targets(example);
+  }
+  const float weight = 1.0F / static_cast<float>(batch.target_tokens);
+  for (const text::RenderedExample& example : examples)
+    batch.data.push_back(datum_of(example, weight));
+  return batch;
+}
+
+text::RenderedExample TrainingData::draw(const Source& source, std::uint64_t position,
+                                         int& skipped) const {
+  Rng again = Rng(seed_, "replacement").fork(source.stream).fork(position);
+  for (int attempt = 0; attempt < skips_in_a_row_max; ++attempt) {
+    std::uint64_t index = source.order.at(position);
+    std::uint64_t answer_index = index;
+    if (corruption_ == Corruption::shuffled_answers)
+      answer_index = source.order.at(partner(source, position));
+    if (attempt > 0) {
+      index = answer_index = again.below(source.size);
+      if (corruption_ == Corruption::shuffled_answers)
+        answer_index = (index + 1 + again.below(source.size - 1)) % source.size;
+    }
+    text::RenderedExample example = render(source, index, answer_index);
+    if (example.tokens.size() <= sequence_tokens_max_) {
+      if (corruption_ == Corruption::random_text) randomise(example, source, position);
+      return example;
+    }
+    ++skipped;
+  }
+  throw Error(Errc::invalid_argument,
+              "study: train.max_sequence_tokens is too small: " +
+                  std::to_string(skips_in_a_row_max) + " examples of domain " +
+                  source.domain->name + " in a row are longer than " +
+                  std::to_string(sequence_tokens_max_) + " tokens");
+}
+
+text::RenderedExample TrainingData::render(const Source& source, std::uint64_t index,
+                                           std::uint64_t answer_index) const {
+  const Example example =
+      source.domain->dataset->at(Split::train, static_cast<std::size_t>(index));
+  const std::string solution =
+      answer_index == index
+          ? example.solution
+          : source.domain->dataset->at(Split::train, static_cast<std::size_t>(answer_index))
+                .solution;
+  text::RenderedExample rendered =
+      training_conversation(*source.domain, *renderer_, example.question, solution);
+  if (rendered.tokens.size() < 2 || rendered.is_target.size() != rendered.tokens.size() ||
+      count_targets(rendered) == 0)
+    throw Error(Errc::bad_data, "domain " + source.domain->name + ": example " + example.id +
+                                    " has no answer token to train on");
+  return rendered;
+}
+
+std::uint64_t TrainingData::partner(const Source& source, std::uint64_t position) const {
+  // Whole batches make up a pool, so that prompts and answers stay the very ones of the leg
+  // without shuffling; only who goes with whom changes. Pools end with the epoch, so that no
+  // example meets itself.
+  const auto batch = static_cast<std::uint64_t>(batch_size_);
+  const std::uint64_t batches = (shuffle_pool_min + batch - 1) / batch;
+  const std::uint64_t pool = std::min<std::uint64_t>(batch * batches, source.size);
+  const std::uint64_t epoch_start = position / source.size * source.size;
+  const std::uint64_t within = position - epoch_start;
+  const std::uint64_t start = within / pool * pool;
+  const std::uint64_t count = std::min(pool, source.size - start);
+  if (count < 2) return epoch_start + (within + source.size - 1) % source.size;
+  Rng rng = Rng(seed_, "shuffled answers").fork(source.stream).fork(epoch_start + start);
+  const std::uint64_t shift = 1 + rng.below(count - 1);
+  return epoch_start + start + (within - start + shift) % count;
+}
+
+void TrainingData::randomise(text::RenderedExample& example, const Source& source,
+                             std::uint64_t position) const {
+  if (ordinary_tokens_.empty())
+    throw Error(Errc::bad_data, "random_text: the tokenizer has no ordinary token");
+  Rng rng = Rng(seed_, "random text").fork(source.stream).fork(position);
+  for (std::int32_t& token : example.tokens) token = rng.pick(ordinary_tokens_);
+}
+
+}  // namespace xfer::study

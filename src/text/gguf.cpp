@@ -1,0 +1,178 @@
+// Reading the tokenizer in GGUF metadata (ggml-org/ggml, docs/gguf.md).
+#include "text/byte_alphabet.hpp"
+#include "text/tokenizer_parts.hpp"
+#include "xfer/error.hpp"
+#include "xfer/files/gguf.hpp"
+
+#include <algorithm>
+
+namespace xfer::text {
+namespace {
+
+/// Values of tokenizer.ggml.token_type that matter here.
+constexpr std::int64_t type_control = 3;
+constexpr std::int64_t type_user_defined = 4;
+
+/// What a value of tokenizer.ggml.pre stands for.
+struct Convention {
+  std::string_view name;
+  std::string_view pattern;
+  bool ignore_merges = false;
+  bool nfc = false;
+  bool add_bos = false;
+};
+
+// "smollm" names a tokenizer that cuts digits apart first. `transformers` reads such files without
+// that step; the ids here are those of `transformers`.
+constexpr Convention conventions[] = {
+    {"default", patterns::gpt2},
+    {"gpt2", patterns::gpt2},
+    {"gpt-2", patterns::gpt2},
+    {"smollm", patterns::gpt2},
+    {"llama3", patterns::llama3, true, false, true},
+    {"llama-v3", patterns::llama3, true, false, true},
+    {"llama-bpe", patterns::llama3, true, false, true},
+    {"qwen2", patterns::qwen2, false, true, false},
+    {"deepseek-r1-qwen", patterns::qwen2, false, true, false},
+};
+
+class Reader {
+public:
+  explicit Reader(const std::filesystem::path& path) : file_(files::Gguf::open(path)) {}
+
+  TokenizerParts run() {
+    const std::string& model = file_.string("tokenizer.ggml.model");
+    if (model != "gpt2")
+      fail(Errc::not_available, "tokenizer.ggml.model",
+           "no such tokenizer here (got \"" + model + "\", known: gpt2)");
+    TokenizerParts parts;
+    const Convention& convention = find_convention();
+    parts.options.ignore_merges = convention.ignore_merges;
+    parts.nfc = convention.nfc;
+    parts.steps.push_back(make_pattern_splitter(convention.pattern, SplitBehavior::isolated));
+    read_tokens(parts);
+    read_merges(parts);
+    read_ends(parts, convention);
+    if (file_.has("tokenizer.chat_template"))
+      parts.chat_template = file_.string("tokenizer.chat_template");
+    return parts;
+  }
+
+private:
+  [[noreturn]] void fail(Errc code, const std::string& key, const std::string& what) const {
+    throw Error(code, "tokenizer: " + file_.path().string() + ": key " + key + ": " + what);
+  }
+
+  const Convention& find_convention() const {
+    static const std::string key = "tokenizer.ggml.pre";
+    const std::string name = file_.has(key) ? file_.string(key) : "default";
+    std::string known;
+    for (const Convention& convention : conventions) {
+      if (convention.name == name) return convention;
+      known += (known.empty() ? "" : ", ") + std::string(convention.name);
+    }
+    fail(Errc::not_available, key, "not known here (got \"" + name + "\", known: " + known + ")");
+  }
+
+  const std::vector<std::string>& strings(const std::string& key) const {
+    const auto found = file_.metadata().find(key);
+    const auto* list = found == file_.metadata().end()
+                           ? nullptr
+                           : std::get_if<std::vector<std::string>>(&found->second);
+    if (list == nullptr) fail(Errc::bad_data, key, "expected an array of strings");
+    return *list;
+  }
+
+  std::int64_t type_of(std::size_t id) const {
+    static const std::string key = "tokenizer.ggml.token_type";
+    const auto found = file_.metadata().find(key);
+    if (found == file_.metadata().end()) return 1;
+    const auto* types = std::get_if<std::vector<std::int64_t>>(&found->second);
+    if (types == nullptr || id >= types->size())
+      fail(Errc::bad_data, key, "expected an integer for every token");
+    return (*types)[id];
+  }
+
+  void read_tokens(TokenizerParts& parts) const {
+    static const std::string key = "tokenizer.ggml.tokens";
+    const std::vector<std::string>& tokens = strings(key);
+    if (tokens.empty() || tokens.size() >= static_cast<std::size_t>(token_ids_max))
+      fail(Errc::bad_data, key, std::to_string(tokens.size()) + " tokens");
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const auto id = static_cast<std::int32_t>(i);
+      const auto bytes = bytes_from_alphabet(tokens[i]);
+      if (bytes) {
+        parts.vocabulary.add(id, *bytes);
+      } else {
+        parts.vocabulary.add_hidden(id, tokens[i]);
+      }
+      const std::int64_t type = type_of(i);
+      if (type != type_control && type != type_user_defined) continue;
+      AddedToken token;
+      token.id = id;
+      token.content = tokens[i];
+      token.special = type == type_control;
+      parts.added.push_back(std::move(token));
+    }
+  }
+
+  void read_merges(TokenizerParts& parts) const {
+    static const std::string key = "tokenizer.ggml.merges";
+    const std::vector<std::string>& merges = strings(key);
+    parts.merges.reserve(merges.size());
+    for (std::size_t i = 0; i < merges.size(); ++i) {
+      const auto bad = [&](const std::string& what) {
+        fail(Errc::bad_data, key, "entry " + std::to_string(i) + ": " + what);
+      };
+      const std::size_t space = merges[i].find(' ');
+      if (space == std::string::npos || merges[i].find(' ', space + 1) != std::string::npos)
+        bad("expected two tokens with one space between them");
+      const auto left = bytes_from_alphabet(std::string_view(merges[i]).substr(0, space));
+      const auto right = bytes_from_alphabet(std::string_view(merges[i]).substr(space + 1));
+      if (!left || !right) bad("not spelled in the alphabet of bytes");
+      const auto id_of = [&](const std::string& bytes) {
+        const auto id = parts.vocabulary.find(bytes);
+        if (!id) bad("names a token that is not in the vocabulary");
+        return id.value_or(0);
+      };
+      parts.merges.push_back({id_of(*left), id_of(*right), id_of(*left + *right)});
+    }
+  }
+
+  std::optional<std::int32_t> token(const std::string& key, const TokenizerParts& parts) const {
+    if (!file_.has(key)) return std::nullopt;
+    const std::int64_t id = file_.integer(key);
+    if (id < 0 || id >= parts.vocabulary.size())
+      fail(Errc::bad_data, key,
+           "no token " + std::to_string(id) + " (vocabulary of " +
+               std::to_string(parts.vocabulary.size()) + " ids)");
+    return static_cast<std::int32_t>(id);
+  }
+
+  void read_ends(TokenizerParts& parts, const Convention& convention) const {
+    parts.bos = token("tokenizer.ggml.bos_token_id", parts);
+    for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                            "tokenizer.ggml.eom_token_id"}) {
+      const auto id = token(key, parts);
+      auto& ends = parts.end_tokens;
+      if (id && std::find(ends.begin(), ends.end(), *id) == ends.end()) ends.push_back(*id);
+    }
+    if (parts.end_tokens.empty()) parts.end_tokens = known_end_tokens(parts.added);
+    static const std::string key = "tokenizer.ggml.add_bos_token";
+    bool add_bos = convention.add_bos;
+    if (file_.has(key)) {
+      const bool* stored = std::get_if<bool>(&file_.metadata().at(key));
+      if (stored == nullptr) fail(Errc::bad_data, key, "expected true or false");
+      add_bos = *stored;
+    }
+    parts.add_bos = add_bos && parts.bos.has_value();
+  }
+
+  files::Gguf file_;
+};
+
+}  // namespace
+
+TokenizerParts parts_from_gguf(const std::filesystem::path& path) { return Reader(path).run(); }
+
+}  // namespace xfer::text
