@@ -1,6 +1,9 @@
 # Shared by ./demo and ./check: system packages, virtual environments, the Python package.
 # Sourced from the project's root with `set -euo pipefail`.
 
+# The compiler cache works across checkouts and build folders.
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+
 say() { printf '== %s\n' "$*"; }
 die() {
   printf 'error: %s\n' "$*" >&2

@@ -4,9 +4,13 @@
 
 namespace xfer::domains {
 
-std::string sum(int a, int b) { return fmt::format("{}+{}={}.", a, b, a + b); }
+std::string sum(int a, int b) {
+  return fmt::format("{}+{}={}.", a, b, a + b);
+}
 
-std::string difference(int a, int b) { return fmt::format("{}-{}={}.", a, b, a - b); }
+std::string difference(int a, int b) {
+  return fmt::format("{}-{}={}.", a, b, a - b);
+}
 
 std::string product(int a, int b) {
   std::string parts;

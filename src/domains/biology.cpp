@@ -146,8 +146,12 @@ std::optional<Problem> translation(Draw& d, int codons) {
                  p.steps, p.name};
 }
 
-std::optional<Problem> translate_two(Draw& d) { return translation(d, 2); }
-std::optional<Problem> translate_three(Draw& d) { return translation(d, 3); }
+std::optional<Problem> translate_two(Draw& d) {
+  return translation(d, 2);
+}
+std::optional<Problem> translate_three(Draw& d) {
+  return translation(d, 3);
+}
 
 /// From the DNA template through RNA to the protein.
 std::optional<Problem> express(Draw& d) {
@@ -172,11 +176,11 @@ std::optional<Problem> count_bases(Draw& d) {
     if (base == 'G' || base == 'C')
       work += fmt::format("{}{}{}", count > 0 ? " " : "", base, count + 1), ++count;
   if (count < 2 || count > 6) return std::nullopt;
-  return Problem{fmt::format("{},{}", dna, strands),
-                 d.one_of({fmt::format("How many G and C are in {} strands of {}?", strands, dna),
-                           fmt::format("Each of {} strands is {}. How many G and C in all?", strands,
-                                       dna)}),
-                 steps({work + ".", product(strands, count)}), std::to_string(strands * count)};
+  return Problem{
+      fmt::format("{},{}", dna, strands),
+      d.one_of({fmt::format("How many G and C are in {} strands of {}?", strands, dna),
+                fmt::format("Each of {} strands is {}. How many G and C in all?", strands, dna)}),
+      steps({work + ".", product(strands, count)}), std::to_string(strands * count)};
 }
 
 struct Cross {

@@ -61,8 +61,7 @@ std::string text(const Formula& formula) {
 /// The same atoms in any order are the same problem.
 std::string canonical(const Formula& formula) {
   std::vector<std::string> terms;
-  for (const Term& t : formula)
-    terms.push_back(fmt::format("{}{}", t.element.symbol, t.count));
+  for (const Term& t : formula) terms.push_back(fmt::format("{}{}", t.element.symbol, t.count));
   std::sort(terms.begin(), terms.end());
   std::string out;
   for (const std::string& t : terms) out += t;

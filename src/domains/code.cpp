@@ -137,12 +137,12 @@ std::optional<Problem> evaluate_two(Draw& d) {
   const int inner = larger ? std::max(x, y) : std::min(x, y);
   if (y < 2 || inner * k + j > result_max) return std::nullopt;
   const std::string_view name = larger ? "max" : "min";
-  return Problem{operands({k, j, x, y}, name),
-                 asked(d, fmt::format("f(x,y)={}(x,y)*{}+{}", name, k, j),
-                       fmt::format("f({},{})", x, y)),
-                 steps({fmt::format("{}({},{})={}.", name, x, y, inner), product(inner, k),
-                        sum(inner * k, j)}),
-                 std::to_string(inner * k + j)};
+  return Problem{
+      operands({k, j, x, y}, name),
+      asked(d, fmt::format("f(x,y)={}(x,y)*{}+{}", name, k, j), fmt::format("f({},{})", x, y)),
+      steps(
+          {fmt::format("{}({},{})={}.", name, x, y, inner), product(inner, k), sum(inner * k, j)}),
+      std::to_string(inner * k + j)};
 }
 
 /// One operation of a small program on x.
@@ -173,10 +173,10 @@ std::optional<Problem> branch(Draw& d) {
     return std::nullopt;
   const Change& taken = holds(x, op, limit) ? yes : no;
   return Problem{fmt::format("{}{}{},{},{}", x, op, limit, yes.text(), no.text()),
-                 d.one_of({fmt::format("Let x={}. If x{}{}: x={}. Else: x={}. Find x.", x, op, limit,
-                                       yes.text(), no.text()),
-                           fmt::format("Let x={}. Set x={} if x{}{}, else x={}. Find x.", x, yes.text(),
-                                       op, limit, no.text())}),
+                 d.one_of({fmt::format("Let x={}. If x{}{}: x={}. Else: x={}. Find x.", x, op,
+                                       limit, yes.text(), no.text()),
+                           fmt::format("Let x={}. Set x={} if x{}{}, else x={}. Find x.", x,
+                                       yes.text(), op, limit, no.text())}),
                  steps({comparison(x, op, limit), taken.step(x)}), std::to_string(taken.apply(x))};
 }
 
@@ -200,7 +200,9 @@ std::optional<Problem> branches(Draw& d, int count) {
   return Problem{key, question + " Find x.", work, std::to_string(x)};
 }
 
-std::optional<Problem> two_branches(Draw& d) { return branches(d, 2); }
+std::optional<Problem> two_branches(Draw& d) {
+  return branches(d, 2);
+}
 
 std::optional<Problem> three_branches(Draw& d) {
   d.mark_harder();
@@ -212,9 +214,9 @@ std::optional<Problem> loop(Draw& d) {
   const int times = d.between(2, 4);
   const Change todo = draw_change(d);
   const auto key = fmt::format("{},{},{}", x, times, todo.text());
-  const auto question =
-      d.one_of({fmt::format("Let x={}. Repeat {} times: x={}. Find x.", x, times, todo.text()),
-                fmt::format("Let x={}. Set x={} in a loop, {} times. Find x.", x, todo.text(), times)});
+  const auto question = d.one_of(
+      {fmt::format("Let x={}. Repeat {} times: x={}. Find x.", x, times, todo.text()),
+       fmt::format("Let x={}. Set x={} in a loop, {} times. Find x.", x, todo.text(), times)});
   std::string work;
   for (int i = 0; i < times; ++i) {
     if (!todo.fits(x)) return std::nullopt;
@@ -227,8 +229,8 @@ std::optional<Problem> loop(Draw& d) {
 std::optional<Problem> remainder(Draw& d) {
   const int k = d.digit(), n = d.between(11, 10 * k - 1), j = d.number();
   if (n / k > 9 || n < k || n % k == 0) return std::nullopt;
-  return Problem{operands({n, k, j}), asked(d, fmt::format("f(x)=x%{}+{}", k, j),
-                                            fmt::format("f({})", n)),
+  return Problem{operands({n, k, j}),
+                 asked(d, fmt::format("f(x)=x%{}+{}", k, j), fmt::format("f({})", n)),
                  steps({fmt::format("{}/{}={} r{}.", n, k, n / k, n % k), sum(n % k, j)}),
                  std::to_string(n % k + j)};
 }

@@ -32,9 +32,7 @@ private:
     std::size_t line;
     std::string id;
   };
-  const std::vector<Row>& rows(Split split) const {
-    return rows_[static_cast<std::size_t>(split)];
-  }
+  const std::vector<Row>& rows(Split split) const { return rows_[static_cast<std::size_t>(split)]; }
   std::size_t do_size(Split split) const override { return rows(split).size(); }
   Example do_at(Split split, std::size_t index) const override;
   std::string do_manifest_hash(Split split) const override;

@@ -49,8 +49,9 @@ Example read_example(const Record& record) {
   std::erase(example.answer, ',');
   if (example.answer.starts_with('$')) example.answer.erase(0, 1);
   if (!is_number(example.answer))
-    record.refuse("field \"answer\" must end in \"#### <number>\" (what follows the mark is not a "
-                  "number)");
+    record.refuse(
+        "field \"answer\" must end in \"#### <number>\" (what follows the mark is not a "
+        "number)");
   example.solution = trimmed(without_notes(answer));
   return example;
 }
@@ -59,15 +60,15 @@ Example read_example(const Record& record) {
 std::uint64_t percentile(const std::string& question) {
   const std::uint64_t h = stream_id(question);
   return philox4x32({static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(h >> 32U), 0, 0},
-                    {0x67736d38U, 1})[0] % 100;
+                    {0x67736d38U, 1})[0] %
+         100;
 }
 
 std::optional<std::filesystem::path> sibling(const std::filesystem::path& path,
                                              std::string_view prefix, std::string_view other) {
   const std::string name = path.filename().string();
   if (!name.starts_with(prefix)) return std::nullopt;
-  const auto beside =
-      path.parent_path() / (std::string(other) + name.substr(prefix.size()));
+  const auto beside = path.parent_path() / (std::string(other) + name.substr(prefix.size()));
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(beside, ignored)) return std::nullopt;
   return beside;
@@ -85,7 +86,9 @@ void add_rows(FileDataset& dataset, std::shared_ptr<const JsonlFile> file, Split
   }
 }
 
-Split test_only(const std::string&) { return Split::test; }
+Split test_only(const std::string&) {
+  return Split::test;
+}
 
 Split train_or_validation(const std::string& question) {
   return percentile(question) < 90 ? Split::train : Split::validation;
@@ -98,7 +101,9 @@ Split any_split(const std::string& question) {
 
 }  // namespace
 
-bool looks_like_gsm8k(const Record& first) { return first.has("question") && first.has("answer"); }
+bool looks_like_gsm8k(const Record& first) {
+  return first.has("question") && first.has("answer");
+}
 
 Domain gsm8k_domain(std::shared_ptr<const JsonlFile> file) {
   Domain domain;
@@ -110,8 +115,9 @@ Domain gsm8k_domain(std::shared_ptr<const JsonlFile> file) {
     auto other = std::make_shared<const JsonlFile>(test ? *test : *train);
     add_rows(*dataset, test ? file : other, train_or_validation);
     add_rows(*dataset, test ? other : file, test_only);
-    domain.title = "GSM8K: grade-school word problems (official test rows; validation is a tenth "
-                   "of the train rows, by hash of the question)";
+    domain.title =
+        "GSM8K: grade-school word problems (official test rows; validation is a tenth "
+        "of the train rows, by hash of the question)";
   } else {
     add_rows(*dataset, file, any_split);
     domain.title = "GSM8K: grade-school word problems (not the official splits: " +
@@ -122,11 +128,12 @@ Domain gsm8k_domain(std::shared_ptr<const JsonlFile> file) {
     domain.few_shot.push_back(dataset->at(Split::train, i));
   domain.dataset = std::move(dataset);
   domain.grader = grade::Grader::make("gsm8k");
-  domain.prompts = {{"Question: ", "\nAnswer:"},
-                    {"Q: ", "\nA:"},
-                    {"Problem: ", "\nSolution:"},
-                    {"Solve this problem step by step and end with \"#### <number>\".\n", "\nAnswer:"},
-                    {"", "\nAnswer:"}};
+  domain.prompts = {
+      {"Question: ", "\nAnswer:"},
+      {"Q: ", "\nA:"},
+      {"Problem: ", "\nSolution:"},
+      {"Solve this problem step by step and end with \"#### <number>\".\n", "\nAnswer:"},
+      {"", "\nAnswer:"}};
   domain.max_answer_tokens = 320;
   domain.stop_strings = {"\nQuestion:", "\nQ:", "\nProblem:"};
   return domain;

@@ -11,7 +11,9 @@ namespace {
 
 using nlohmann::json;
 
-std::string named(std::string_view field) { return "field \"" + std::string(field) + "\""; }
+std::string named(std::string_view field) {
+  return "field \"" + std::string(field) + "\"";
+}
 
 }  // namespace
 
@@ -39,13 +41,11 @@ std::string Record::text_or_empty(std::string_view field) const {
 std::int64_t Record::integer(std::string_view field) const {
   const auto found = object_.find(field);
   if (found == object_.end()) refuse(named(field) + " is missing");
-  const bool fits =
-      found->is_number_integer() &&
-      (!found->is_number_unsigned() ||
-       found->get<std::uint64_t>() <=
-           static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
-  if (!fits)
-    refuse(named(field) + " must be a 64-bit integer (got " + found->type_name() + ")");
+  const bool fits = found->is_number_integer() &&
+                    (!found->is_number_unsigned() ||
+                     found->get<std::uint64_t>() <=
+                         static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+  if (!fits) refuse(named(field) + " must be a 64-bit integer (got " + found->type_name() + ")");
   return found->get<std::int64_t>();
 }
 
@@ -63,8 +63,7 @@ std::vector<std::string> Record::texts(std::string_view field) const {
   return all;
 }
 
-JsonlFile::JsonlFile(const std::filesystem::path& path)
-    : file_(files::MappedFile::open(path)) {
+JsonlFile::JsonlFile(const std::filesystem::path& path) : file_(files::MappedFile::open(path)) {
   const std::string_view text = file_.text();
   content_hash_ = Sha256().update(text).hex();
   std::size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
@@ -91,8 +90,8 @@ Record JsonlFile::record(std::size_t index) const {
     throw Error(Errc::bad_data, where + ": not a JSON object: " + why.substr(why.find("] ") + 2));
   }
   if (!value.is_object())
-    throw Error(Errc::bad_data, where + ": one JSON object a line is expected (got " +
-                                    value.type_name() + ")");
+    throw Error(Errc::bad_data,
+                where + ": one JSON object a line is expected (got " + value.type_name() + ")");
   return {std::move(value), where};
 }
 

@@ -20,12 +20,13 @@ std::optional<Problem> fee(Draw& d) {
   const auto n = person(d);
   return Problem{
       operands({income, limit, high, low, days}),
-      d.one_of({fmt::format("The fee per day is {} if income is over {}, else {}. {} has income {}. "
-                            "Find the fee for {} days.",
-                            high, limit, low, n, income, days),
-                fmt::format("{} has income {}. The fee per day is {} if income is over {}, else {}. "
-                            "Find the fee for {} days.",
-                            n, income, high, limit, low, days)}),
+      d.one_of(
+          {fmt::format("The fee per day is {} if income is over {}, else {}. {} has income {}. "
+                       "Find the fee for {} days.",
+                       high, limit, low, n, income, days),
+           fmt::format("{} has income {}. The fee per day is {} if income is over {}, else {}. "
+                       "Find the fee for {} days.",
+                       n, income, high, limit, low, days)}),
       steps({comparison(income, '>', limit), product(rate, days)}), std::to_string(rate * days)};
 }
 
@@ -34,15 +35,16 @@ std::optional<Problem> late_fine(Draw& d) {
   const int free = d.number(), late = d.number(), rate = d.digit();
   if (late - free < 2) return std::nullopt;
   const auto n = person(d);
-  return Problem{operands({late, free, rate}),
-                 d.one_of({fmt::format("The fine is {} per day late, with {} days free. {} is {} days "
-                                       "late. Find the fine.",
-                                       rate, free, n, late),
-                           fmt::format("{} is {} days late. With {} days free, the fine is {} per "
-                                       "day late. Find the fine.",
-                                       n, late, free, rate)}),
-                 steps({difference(late, free), product(late - free, rate)}),
-                 std::to_string((late - free) * rate)};
+  return Problem{
+      operands({late, free, rate}),
+      d.one_of({fmt::format("The fine is {} per day late, with {} days free. {} is {} days "
+                            "late. Find the fine.",
+                            rate, free, n, late),
+                fmt::format("{} is {} days late. With {} days free, the fine is {} per "
+                            "day late. Find the fine.",
+                            n, late, free, rate)}),
+      steps({difference(late, free), product(late - free, rate)}),
+      std::to_string((late - free) * rate)};
 }
 
 struct Condition {
@@ -67,14 +69,14 @@ std::optional<Problem> permit(Draw& d) {
   const auto n = person(d);
   return Problem{
       operands({age.value, age.limit, income.value, income.limit}, op),
-      d.one_of({fmt::format("A permit needs age over {} {} income over {}. {} has age {} and income "
-                            "{}. Is the permit given?",
-                            age.limit, op, income.limit, n, age.value, income.value),
-                fmt::format("{} has age {} and income {}. A permit needs age over {} {} income over "
-                            "{}. Is the permit given?",
-                            n, age.value, income.value, age.limit, op, income.limit)}),
-      steps({age.step(), income.step(), join_step(truth[0], joint, truth[1])}),
-      yes_no(answer)};
+      d.one_of(
+          {fmt::format("A permit needs age over {} {} income over {}. {} has age {} and income "
+                       "{}. Is the permit given?",
+                       age.limit, op, income.limit, n, age.value, income.value),
+           fmt::format("{} has age {} and income {}. A permit needs age over {} {} income over "
+                       "{}. Is the permit given?",
+                       n, age.value, income.value, age.limit, op, income.limit)}),
+      steps({age.step(), income.step(), join_step(truth[0], joint, truth[1])}), yes_no(answer)};
 }
 
 std::optional<Problem> triple_permit(Draw& d) {
@@ -87,15 +89,15 @@ std::optional<Problem> triple_permit(Draw& d) {
   if (age.limit < 2 || income.limit < 2 || days.limit < 2) return std::nullopt;
   const bool two = join(truth[0], joint, truth[1]);
   const bool answer = join(two, joint, truth[2]);
-  return Problem{operands({age.value, age.limit, income.value, income.limit, days.value, days.limit},
-                          op),
-                 fmt::format("A permit needs age over {} {} income over {} {} days over {}. {} has "
-                             "age {} and income {} and days {}. Is the permit given?",
-                             age.limit, op, income.limit, op, days.limit, person(d), age.value,
-                             income.value, days.value),
-                 steps({age.step(), income.step(), join_step(truth[0], joint, truth[1]),
-                        days.step(), join_step(two, joint, truth[2])}),
-                 yes_no(answer)};
+  return Problem{
+      operands({age.value, age.limit, income.value, income.limit, days.value, days.limit}, op),
+      fmt::format("A permit needs age over {} {} income over {} {} days over {}. {} has "
+                  "age {} and income {} and days {}. Is the permit given?",
+                  age.limit, op, income.limit, op, days.limit, person(d), age.value, income.value,
+                  days.value),
+      steps({age.step(), income.step(), join_step(truth[0], joint, truth[1]), days.step(),
+             join_step(two, joint, truth[2])}),
+      yes_no(answer)};
 }
 
 /// A base amount, and a rate on the part of the income over a threshold.
@@ -111,15 +113,17 @@ std::optional<Problem> tax(Draw& d) {
   const auto n = person(d);
   std::string work = comparison(income, '>', limit);
   if (over)
-    work = steps({work, difference(income, limit), product(excess, rate), sum(excess * rate, base)});
+    work =
+        steps({work, difference(income, limit), product(excess, rate), sum(excess * rate, base)});
   return Problem{
       operands({base, rate, income, limit}),
-      d.one_of({fmt::format("The tax is {}, and {} more for each 1 of income over {}. {} has income "
-                            "{}. Find the tax.",
-                            base, rate, limit, n, income),
-                fmt::format("{} has income {}. The tax is {}, and {} more for each 1 of income over "
-                            "{}. Find the tax.",
-                            n, income, base, rate, limit)}),
+      d.one_of(
+          {fmt::format("The tax is {}, and {} more for each 1 of income over {}. {} has income "
+                       "{}. Find the tax.",
+                       base, rate, limit, n, income),
+           fmt::format("{} has income {}. The tax is {}, and {} more for each 1 of income over "
+                       "{}. Find the tax.",
+                       n, income, base, rate, limit)}),
       work, std::to_string(total)};
 }
 
@@ -134,12 +138,13 @@ std::optional<Problem> deadline(Draw& d) {
   const std::string_view where = is_abroad ? "abroad" : "at home";
   return Problem{
       operands({start, home, abroad, filed}, where),
-      d.one_of({fmt::format("Notice comes on day {}. The time is {} days at home, {} days abroad. {} "
-                            "is {} and files on day {}. Is it in time?",
-                            start, home, abroad, n, where, filed),
-                fmt::format("{} is {}, has notice on day {} and files on day {}. The time is {} days "
-                            "at home, {} days abroad. Is it in time?",
-                            n, where, start, filed, home, abroad)}),
+      d.one_of(
+          {fmt::format("Notice comes on day {}. The time is {} days at home, {} days abroad. {} "
+                       "is {} and files on day {}. Is it in time?",
+                       start, home, abroad, n, where, filed),
+           fmt::format("{} is {}, has notice on day {} and files on day {}. The time is {} days "
+                       "at home, {} days abroad. Is it in time?",
+                       n, where, start, filed, home, abroad)}),
       steps({sum(start, limit - start), comparison(filed, '<', limit)}), yes_no(in_time)};
 }
 
@@ -148,15 +153,15 @@ std::optional<Problem> inherit(Draw& d) {
   const int heirs = d.digit(), part = d.number(), debts = d.number();
   const int estate = heirs * part + debts;
   if (estate > result_max) return std::nullopt;
-  return Problem{operands({estate, debts, heirs}),
-                 d.one_of({fmt::format("After debts of {}, {} people share an estate of {}. Find the "
-                                       "part of each.",
-                                       debts, heirs, estate),
-                           fmt::format("An estate of {} pays debts of {}. The rest is shared by {} "
-                                       "people. Find the part of each.",
-                                       estate, debts, heirs)}),
-                 steps({difference(estate, debts), quotient(heirs * part, heirs)}),
-                 std::to_string(part)};
+  return Problem{
+      operands({estate, debts, heirs}),
+      d.one_of({fmt::format("After debts of {}, {} people share an estate of {}. Find the "
+                            "part of each.",
+                            debts, heirs, estate),
+                fmt::format("An estate of {} pays debts of {}. The rest is shared by {} "
+                            "people. Find the part of each.",
+                            estate, debts, heirs)}),
+      steps({difference(estate, debts), quotient(heirs * part, heirs)}), std::to_string(part)};
 }
 
 /// Rules applied in a row, each to the amount the one before left.
@@ -167,10 +172,11 @@ std::optional<Problem> rules(Draw& d, bool three) {
   const int plus = d.number(), minus = d.number();
   if (first.limit < 2 || second.limit < 2) return std::nullopt;
   const auto n = person(d);
-  std::string key = operands({amount, first.value, first.limit, plus, second.value, second.limit,
-                              minus});
+  std::string key =
+      operands({amount, first.value, first.limit, plus, second.value, second.limit, minus});
   std::string question = fmt::format(
-      "The fee is {}. Rule 1: if age is over {}, add {}. Rule 2: if income is over {}, subtract {}.",
+      "The fee is {}. Rule 1: if age is over {}, add {}. Rule 2: if income is over {}, subtract "
+      "{}.",
       amount, first.limit, plus, second.limit, minus);
   std::string work = first.step();
   if (first.is_met()) {
@@ -201,8 +207,12 @@ std::optional<Problem> rules(Draw& d, bool three) {
   return Problem{key, question + facts + ". Find the fee.", work, std::to_string(amount)};
 }
 
-std::optional<Problem> two_rules(Draw& d) { return rules(d, false); }
-std::optional<Problem> three_rules(Draw& d) { return rules(d, true); }
+std::optional<Problem> two_rules(Draw& d) {
+  return rules(d, false);
+}
+std::optional<Problem> three_rules(Draw& d) {
+  return rules(d, true);
+}
 
 }  // namespace
 

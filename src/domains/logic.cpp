@@ -23,7 +23,9 @@ Forest forest(Draw& d, int trees, int size_min, int size_max) {
   return Forest(d, trees, size_max + 1, size_max + 1);
 }
 
-int hops(Draw& d) { return d.between(1, d.is_basic() ? 2 : 3); }
+int hops(Draw& d) {
+  return d.between(1, d.is_basic() ? 2 : 3);
+}
 
 struct Query {
   int start;
@@ -91,10 +93,11 @@ std::optional<Problem> count_steps(Draw& d) {
   for (int i = 0; i < steps; ++i)
     work += fmt::format("{}{}:{}>{}", i > 0 ? " " : "", i + 1, f.letter(f.ancestor(start, i)),
                         f.letter(f.ancestor(start, i + 1)));
-  return Problem{f.canonical({start, target}),
-                 d.one_of({fmt::format("Rules: {}. How many steps from {} to {}?", rules, from, to),
-                           fmt::format("How many steps from {} to {}? Rules: {}.", from, to, rules)}),
-                 work + ".", std::to_string(steps)};
+  return Problem{
+      f.canonical({start, target}),
+      d.one_of({fmt::format("Rules: {}. How many steps from {} to {}?", rules, from, to),
+                fmt::format("How many steps from {} to {}? Rules: {}.", from, to, rules)}),
+      work + ".", std::to_string(steps)};
 }
 
 /// Two questions about the same rules, joined by one word.
@@ -110,17 +113,16 @@ std::optional<Problem> both(Draw& d) {
   const std::string form =
       std::min(f.canonical({first->start, first->target, second->start, second->target}),
                f.canonical({second->start, second->target, first->start, first->target}));
-  return Problem{
-      fmt::format("{},{}", word(joint), form),
-      d.one_of({fmt::format("Rules: {}. Does {} lead to {} {} {} to {}?", rules,
-                            f.letter(first->start), f.letter(first->target), word(joint),
-                            f.letter(second->start), f.letter(second->target)),
-                fmt::format("Does {} lead to {} {} {} to {}? Rules: {}.", f.letter(first->start),
-                            f.letter(first->target), word(joint), f.letter(second->start),
-                            f.letter(second->target), rules)}),
-      domains::steps({walk_and_say(f, *first), walk_and_say(f, *second),
-                join_step(truth[0], joint, truth[1])}),
-      yes_no(join(truth[0], joint, truth[1]))};
+  return Problem{fmt::format("{},{}", word(joint), form),
+                 d.one_of({fmt::format("Rules: {}. Does {} lead to {} {} {} to {}?", rules,
+                                       f.letter(first->start), f.letter(first->target), word(joint),
+                                       f.letter(second->start), f.letter(second->target)),
+                           fmt::format("Does {} lead to {} {} {} to {}? Rules: {}.",
+                                       f.letter(first->start), f.letter(first->target), word(joint),
+                                       f.letter(second->start), f.letter(second->target), rules)}),
+                 domains::steps({walk_and_say(f, *first), walk_and_say(f, *second),
+                                 join_step(truth[0], joint, truth[1])}),
+                 yes_no(join(truth[0], joint, truth[1]))};
 }
 
 /// Boolean lines; asked for are the values of the last two. Their values are chosen before, and
@@ -136,16 +138,20 @@ std::optional<Problem> lines(Draw& d, int count) {
   for (int i = 0; i < tries_max; ++i) {
     const Circuit c(d, operations);
     if (c.value_from_end(0) != last || c.value_from_end(1) != before) continue;
-    return Problem{c.canonical(),
-                   fmt::format("Let {} Find {} and {}.", c.text(), c.letter_from_end(1),
-                               c.letter_from_end(0)),
-                   c.work(), fmt::format("{}{}", before ? 1 : 0, last ? 1 : 0)};
+    return Problem{
+        c.canonical(),
+        fmt::format("Let {} Find {} and {}.", c.text(), c.letter_from_end(1), c.letter_from_end(0)),
+        c.work(), fmt::format("{}{}", before ? 1 : 0, last ? 1 : 0)};
   }
   return std::nullopt;
 }
 
-std::optional<Problem> circuit(Draw& d) { return lines(d, 3); }
-std::optional<Problem> long_circuit(Draw& d) { return lines(d, 4); }
+std::optional<Problem> circuit(Draw& d) {
+  return lines(d, 3);
+}
+std::optional<Problem> long_circuit(Draw& d) {
+  return lines(d, 4);
+}
 
 constexpr std::string_view letters = "ABC";
 
@@ -181,8 +187,9 @@ std::optional<Totals> totals(Draw& d) {
     if (d.level() == Level::harder && std::none_of(t.parts.begin(), t.parts.end(), has_hole))
       continue;
     if (t.total(0) == t.total(1) || t.total(1) == t.total(2) || t.total(0) == t.total(2)) continue;
-    if (t.winner() == winner &&
-        t.largest([&](std::size_t k) { return std::max(t.parts[k][0], t.parts[k][1]); }) == single &&
+    if (t.winner() == winner && t.largest([&](std::size_t k) {
+          return std::max(t.parts[k][0], t.parts[k][1]);
+        }) == single &&
         t.largest([&](std::size_t k) { return t.parts[k][0]; }) == first)
       return t;
   }
@@ -193,8 +200,8 @@ std::string totals_key(const Totals& t) {
   std::array<std::array<int, 2>, 3> sorted = t.parts;
   for (auto& part : sorted) std::sort(part.begin(), part.end());
   std::sort(sorted.begin(), sorted.end());
-  return operands({sorted[0][0], sorted[0][1], sorted[1][0], sorted[1][1], sorted[2][0],
-                   sorted[2][1]});
+  return operands(
+      {sorted[0][0], sorted[0][1], sorted[1][0], sorted[1][1], sorted[2][0], sorted[2][1]});
 }
 
 std::string totals_text(const Totals& t) {
@@ -208,8 +215,8 @@ std::string totals_text(const Totals& t) {
 std::string totals_steps(const Totals& t) {
   std::string text;
   for (std::size_t i = 0; i < 3; ++i)
-    text += fmt::format("{}{}: {}", i > 0 ? " " : "", letters[i],
-                        sum(t.parts[i][0], t.parts[i][1]));
+    text +=
+        fmt::format("{}{}: {}", i > 0 ? " " : "", letters[i], sum(t.parts[i][0], t.parts[i][1]));
   return text;
 }
 

@@ -22,13 +22,14 @@ std::optional<Problem> gain_loss(Draw& d) {
   const int a = d.number(), b = d.number(), c = d.number();
   if (a + b - c < 2) return std::nullopt;
   const auto n = person(d), o = thing(d);
-  return Problem{operands({a, b, c}),
-                 d.one_of({fmt::format("{} has {} {}, gets {} more and loses {}. How many are left?",
-                                       n, a, o, b, c),
-                           fmt::format("There are {} {}. {} are added and {} are taken. How many "
-                                       "are left?",
-                                       a, o, b, c)}),
-                 steps({sum(a, b), difference(a + b, c)}), std::to_string(a + b - c)};
+  return Problem{
+      operands({a, b, c}),
+      d.one_of({fmt::format("{} has {} {}, gets {} more and loses {}. How many are left?", n, a, o,
+                            b, c),
+                fmt::format("There are {} {}. {} are added and {} are taken. How many "
+                            "are left?",
+                            a, o, b, c)}),
+      steps({sum(a, b), difference(a + b, c)}), std::to_string(a + b - c)};
 }
 
 std::optional<Problem> loss_gain(Draw& d) {
@@ -48,40 +49,40 @@ std::optional<Problem> boxes(Draw& d) {
   const int a = d.number(), b = d.number(), c = d.digit();
   if (a + b * c > result_max) return std::nullopt;
   const auto n = person(d), o = thing(d);
-  return Problem{operands({a, b, c}),
-                 d.one_of({fmt::format("{} has {} {} and gets {} boxes of {}. How many now?", n, a,
-                                       o, c, b),
-                           fmt::format("There are {} boxes of {} {} and {} more. How many in all?",
-                                       c, b, o, a)}),
-                 steps({product(b, c), sum(b * c, a)}), std::to_string(a + b * c)};
+  return Problem{
+      operands({a, b, c}),
+      d.one_of(
+          {fmt::format("{} has {} {} and gets {} boxes of {}. How many now?", n, a, o, c, b),
+           fmt::format("There are {} boxes of {} {} and {} more. How many in all?", c, b, o, a)}),
+      steps({product(b, c), sum(b * c, a)}), std::to_string(a + b * c)};
 }
 
 std::optional<Problem> more_than(Draw& d) {
   const int a = d.number(), b = d.number();
   const auto n = person(d), m = person(d), o = thing(d);
   if (n == m) return std::nullopt;
-  return Problem{operands({a, b}),
-                 d.one_of({fmt::format("{} has {} {}. {} has {} more than {}. How many in all?", n,
-                                       a, o, m, b, n),
-                           fmt::format("{} has {} more {} than {}, who has {}. How many in all?", m,
-                                       b, o, n, a)}),
-                 steps({sum(a, b), sum(a + b, a)}), std::to_string(a + a + b)};
+  return Problem{
+      operands({a, b}),
+      d.one_of(
+          {fmt::format("{} has {} {}. {} has {} more than {}. How many in all?", n, a, o, m, b, n),
+           fmt::format("{} has {} more {} than {}, who has {}. How many in all?", m, b, o, n, a)}),
+      steps({sum(a, b), sum(a + b, a)}), std::to_string(a + a + b)};
 }
 
 std::optional<Problem> two_groups(Draw& d) {
   int b = d.number(), c = d.digit(), e = d.number(), f = d.digit();
   if (b * c + e * f > result_max) return std::nullopt;
-  const auto key = std::pair(b, c) < std::pair(e, f) ? operands({b, c, e, f})
-                                                     : operands({e, f, b, c});
+  const auto key =
+      std::pair(b, c) < std::pair(e, f) ? operands({b, c, e, f}) : operands({e, f, b, c});
   const auto n = person(d), o = thing(d);
-  return Problem{key,
-                 d.one_of({fmt::format("{} has {} boxes of {} {} and {} bags of {}. How many in all?",
-                                       n, c, b, o, f, e),
-                           fmt::format("There are {} bags of {} and {} boxes of {} {}. How many in "
-                                       "all?",
-                                       c, b, f, e, o)}),
-                 steps({product(b, c), product(e, f), sum(b * c, e * f)}),
-                 std::to_string(b * c + e * f)};
+  return Problem{
+      key,
+      d.one_of({fmt::format("{} has {} boxes of {} {} and {} bags of {}. How many in all?", n, c, b,
+                            o, f, e),
+                fmt::format("There are {} bags of {} and {} boxes of {} {}. How many in "
+                            "all?",
+                            c, b, f, e, o)}),
+      steps({product(b, c), product(e, f), sum(b * c, e * f)}), std::to_string(b * c + e * f)};
 }
 
 std::optional<Problem> change(Draw& d) {
@@ -102,14 +103,15 @@ std::optional<Problem> change(Draw& d) {
 std::optional<Problem> share(Draw& d) {
   const int q = d.number(), c = d.digit(), a = d.number();
   const auto n = person(d), o = thing(d);
-  return Problem{operands({q * c, c, a}),
-                 d.one_of({fmt::format("{} {} are shared by {} people. {} is one and has {} more. "
-                                       "How many has {}?",
-                                       q * c, o, c, n, a, n),
-                           fmt::format("{} {} fill {} boxes. {} takes one box and gets {} more. How "
-                                       "many has {}?",
-                                       q * c, o, c, n, a, n)}),
-                 steps({quotient(q * c, c), sum(q, a)}), std::to_string(q + a)};
+  return Problem{
+      operands({q * c, c, a}),
+      d.one_of({fmt::format("{} {} are shared by {} people. {} is one and has {} more. "
+                            "How many has {}?",
+                            q * c, o, c, n, a, n),
+                fmt::format("{} {} fill {} boxes. {} takes one box and gets {} more. How "
+                            "many has {}?",
+                            q * c, o, c, n, a, n)}),
+      steps({quotient(q * c, c), sum(q, a)}), std::to_string(q + a)};
 }
 
 std::optional<Problem> times_fewer(Draw& d) {
@@ -131,12 +133,12 @@ std::optional<Problem> times_sum(Draw& d) {
   const int a = d.number(), b = d.number(), c = d.digit();
   if ((a + b) * c > result_max) return std::nullopt;
   const auto n = person(d), o = thing(d);
-  return Problem{operands({std::min(a, b), std::max(a, b), c}),
-                 d.one_of({fmt::format("{} gets {} {} and {} cards each day. How many in {} days?",
-                                       n, a, o, b, c),
-                           fmt::format("Each of {} boxes holds {} {} and {} coins. How many in all?",
-                                       c, a, o, b)}),
-                 steps({sum(a, b), product(a + b, c)}), std::to_string((a + b) * c)};
+  return Problem{
+      operands({std::min(a, b), std::max(a, b), c}),
+      d.one_of(
+          {fmt::format("{} gets {} {} and {} cards each day. How many in {} days?", n, a, o, b, c),
+           fmt::format("Each of {} boxes holds {} {} and {} coins. How many in all?", c, a, o, b)}),
+      steps({sum(a, b), product(a + b, c)}), std::to_string((a + b) * c)};
 }
 
 std::optional<Problem> four_changes(Draw& d) {

@@ -36,8 +36,7 @@ Example read_example(const Record& record) {
   example.answer = example.solution;
   example.extra["test_list"] = nlohmann::json(tests).dump();
   example.extra["test_setup_code"] = record.text_or_empty("test_setup_code");
-  example.extra["challenge_test_list"] =
-      nlohmann::json(record.texts("challenge_test_list")).dump();
+  example.extra["challenge_test_list"] = nlohmann::json(record.texts("challenge_test_list")).dump();
   return example;
 }
 
@@ -48,7 +47,9 @@ std::optional<Split> split_of_task(std::int64_t id) {
   return id <= 600 ? Split::validation : Split::train;
 }
 
-std::string id_of_task(std::int64_t id) { return "mbpp/" + std::to_string(id); }
+std::string id_of_task(std::int64_t id) {
+  return "mbpp/" + std::to_string(id);
+}
 
 }  // namespace
 
@@ -59,8 +60,9 @@ bool looks_like_mbpp(const Record& first) {
 Domain mbpp_domain(std::shared_ptr<const JsonlFile> file) {
   Domain domain;
   domain.name = "mbpp";
-  domain.title = "MBPP: short Python tasks (official splits: tasks 601-974 train, 511-600 "
-                 "validation, 11-510 test)";
+  domain.title =
+      "MBPP: short Python tasks (official splits: tasks 601-974 train, 511-600 "
+      "validation, 11-510 test)";
   auto dataset = std::make_shared<FileDataset>("mbpp", read_example);
   dataset->add_file(file);
   std::map<std::int64_t, std::size_t> lines;
@@ -81,12 +83,11 @@ Domain mbpp_domain(std::shared_ptr<const JsonlFile> file) {
   }
   domain.dataset = std::move(dataset);
   domain.grader = grade::Grader::make("python_tests");
-  domain.prompts = {
-      {"You are an expert Python programmer, and here is your task: ", ""},
-      {"You are an expert Python programmer, and here is your task: ", "\n[BEGIN]\n"},
-      {"Write Python code for this task. ", ""},
-      {"Task: ", "\nCode:"},
-      {"", "\nAnswer:"}};
+  domain.prompts = {{"You are an expert Python programmer, and here is your task: ", ""},
+                    {"You are an expert Python programmer, and here is your task: ", "\n[BEGIN]\n"},
+                    {"Write Python code for this task. ", ""},
+                    {"Task: ", "\nCode:"},
+                    {"", "\nAnswer:"}};
   domain.max_answer_tokens = 384;
   domain.stop_strings = {"[DONE]"};
   return domain;

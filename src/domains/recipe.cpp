@@ -51,8 +51,9 @@ const Recipe& recipe(std::string_view name) {
 Split split_of_key(std::string_view key) {
   const std::uint64_t h = stream_id(key);
   // FNV alone spreads keys that differ in their last digit badly over a small modulus.
-  const auto mixed = philox4x32(
-      {static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(h >> 32U), 0, 0}, {0x73706c74U, 1});
+  const auto mixed =
+      philox4x32({static_cast<std::uint32_t>(h), static_cast<std::uint32_t>(h >> 32U), 0, 0},
+                 {0x73706c74U, 1});
   const std::uint32_t slot = mixed[0] % 10;
   if (slot < 7) return Split::train;
   return slot == 7 ? Split::validation : Split::test;
@@ -65,8 +66,8 @@ Item draw_item(const Recipe& recipe, Rng rng, Level level, Split split) {
     std::optional<Problem> problem = kind.draw(draw);
     if (!problem) continue;
     if (level == Level::harder && !draw.is_harder()) continue;
-    std::string key = std::string(recipe.name) + '|' + std::string(kind.name) + '|' +
-                      problem->operands;
+    std::string key =
+        std::string(recipe.name) + '|' + std::string(kind.name) + '|' + problem->operands;
     if (level != Level::harder && split_of_key(key) != split) continue;
     return {&kind, std::move(key), std::move(*problem)};
   }

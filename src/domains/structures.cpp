@@ -142,9 +142,8 @@ std::string Circuit::work() const {
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     const auto& [operation, a, b] = lines_[i];
     out += fmt::format("{}{}={} {} {}{}={}.", i > 0 ? " " : "", letter(inputs + i),
-                       values_[a] ? 1 : 0, operation.word,
-                       operation.negates_second ? "not " : "", values_[b] ? 1 : 0,
-                       values_[inputs + i] ? 1 : 0);
+                       values_[a] ? 1 : 0, operation.word, operation.negates_second ? "not " : "",
+                       values_[b] ? 1 : 0, values_[inputs + i] ? 1 : 0);
   }
   return out;
 }

@@ -262,10 +262,9 @@ std::string next_sentence(const CellReport& cell) {
     case Finding::answer_habit:
       if (sign(cell.accuracy.gain_above_control) == Sign::down)
         return "To look for skill beneath the habit, start from a model that already answers in "
-               "this style, for example with few-shot examples in the prompt.";
+               "this style.";
       return "To look for skill beneath the habit, start from a model that already answers in "
-             "this style (for example with few-shot examples in the prompt), or use more seeds "
-             "and items to narrow the interval above the format control.";
+             "this style, or use more seeds and items  to narrow the interval above the format control.";
     case Finding::uncontrolled_gain:
       return cell.accuracy.gain_above_control.defined()
                  ? "Mend the extraction of answers before reading this as transfer."

@@ -11,7 +11,6 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path make_folder(const fs::path& folder) {
-  if (folder.empty()) throw Error(Errc::invalid_argument, "run folder: no path given");
   std::error_code error;
   fs::create_directories(folder, error);
   if (error || !fs::is_directory(folder, error))

@@ -47,8 +47,8 @@ public:
   /// when another process runs here.
   explicit Ledger(const std::filesystem::path& run_folder);
 
-  /// `about` needs "xfer_version". Writes the plan into a new ledger, or checks that the old one holds the same. Throws
-  /// `run_mismatch` naming every fact that differs.
+  /// Writes the plan into a new ledger, or checks that the old one holds the same. `about` needs
+  /// "xfer_version". Throws `run_mismatch` naming every fact that differs.
   void start(const StudySpec& spec, const Facts& facts, const Facts& about, const Plan& plan);
 
   LegState leg(std::size_t leg);

@@ -36,10 +36,8 @@ fs::path StudyRun::state_folder(std::size_t leg) const {
 
 std::string StudyRun::stored_form(const std::string& checkpoint) const {
   const fs::path path = checkpoint;
-  if (!path.is_absolute() && !checkpoint.starts_with(options_.run_folder.string()))
-    return checkpoint;  // a service's own address
-  const fs::path relative = fs::absolute(path).lexically_normal().lexically_relative(
-      fs::absolute(options_.run_folder).lexically_normal());
+  if (!path.is_absolute()) return checkpoint;  // a service's own address
+  const fs::path relative = path.lexically_normal().lexically_relative(options_.run_folder);
   return relative.empty() || *relative.begin() == ".." ? checkpoint : relative.string();
 }
 
@@ -132,7 +130,8 @@ task<void> StudyRun::train_step(LegCursor& cursor, const TrainingData& data) {
   row.skipped = batch.skipped;
   std::string problem;
   try {
-    auto computing = cursor.trainer->forward_backward(ForwardBackwardRequest(std::move(batch.data)));
+    ForwardBackwardRequest request(std::move(batch.data));
+    auto computing = cursor.trainer->forward_backward(std::move(request));
     const ForwardBackwardResult result = co_await std::move(computing);
     row.loss = result.metrics.at("loss:sum");
     if (!std::isfinite(row.loss)) problem = "the loss is not a finite number";

@@ -64,8 +64,12 @@ Materials gather_materials(const StudySpec& spec, const Backend& backend, Domain
     throw SpecError("renderer", "names the unknown renderer '" + name + "'" +
                                     did_you_mean(name, known) + " (allowed: auto, " +
                                     listed(known) + ")");
-  return {std::move(domains),      backend.tokenizer(),  text::Renderer::make(name, backend.tokenizer()),
-          backend.model_name(), backend.model_hash(), backend.version()};
+  return {std::move(domains),
+          backend.tokenizer(),
+          text::Renderer::make(name, backend.tokenizer()),
+          backend.model_name(),
+          backend.model_hash(),
+          backend.version()};
 }
 
 }  // namespace xfer::study

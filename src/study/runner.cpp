@@ -12,6 +12,13 @@
 namespace xfer::study {
 namespace {
 
+/// Checkpoints are stored relative to it, however the caller spells it.
+std::filesystem::path absolute_folder(const std::filesystem::path& folder) {
+  if (folder.empty()) throw Error(Errc::invalid_argument, "run folder: no path given");
+  const std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
 std::string short_hash(const std::string& hash) { return hash.substr(0, 16); }
 
 /// What must be equal to go on with a run: the study's keys, with paths and "auto" replaced by what
@@ -89,8 +96,10 @@ task<void> StudyRun::run() {
   emit(event);
 }
 
-StudyResult run_study(const StudySpec& spec, const RunOptions& options, Backend* backend,
+StudyResult run_study(const StudySpec& spec, const RunOptions& given, Backend* backend,
                       const DomainSet& own_domains, const RunTuning& tuning) {
+  RunOptions options = given;
+  options.run_folder = absolute_folder(given.run_folder);
   std::vector<std::string> own_names;
   for (const auto& [name, domain] : own_domains) own_names.push_back(name);
   validate(spec, own_names);

@@ -1,4 +1,4 @@
-// The single-valued keys of a study, in one table that reading, writing, checking and comparing use.
+// The single-valued keys of a study, in one table for reading, writing, checking and comparing.
 #pragma once
 
 #include "xfer/error.hpp"

@@ -6,7 +6,7 @@
 
 namespace xfer::study {
 
-/// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629), 0 when there is none.
+/// Length of the well-formed UTF-8 sequence (RFC 3629) that `text` starts with, 0 for none.
 inline std::size_t utf8_sequence(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   if (text.empty()) return 0;

@@ -46,9 +46,9 @@ std::vector<std::string> numbers(const std::string& text) {
 /// An answer made of letters as the places at which the question first mentions them, so that a
 /// guesser can learn "the second letter" but not a letter itself.
 std::string by_place(const Example& e) {
-  const bool letters = !e.answer.empty() && std::all_of(e.answer.begin(), e.answer.end(), [](char c) {
-    return c >= 'A' && c <= 'Z';
-  });
+  const bool letters =
+      !e.answer.empty() &&
+      std::all_of(e.answer.begin(), e.answer.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
   if (!letters) return e.answer;
   std::string order;
   for (std::size_t i = 0; i < e.question.size(); ++i) {
@@ -127,9 +127,9 @@ std::vector<Labelled> labelled(const std::vector<Example>& examples) {
 
 /// Kinds whose answers are one of a few classes, with the chance of a blind guess.
 const std::map<std::string, double> choices = {
-    {"permit", 0.50},      {"deadline", 0.50},     {"reach", 0.50},       {"both", 0.50},
-    {"circuit", 0.25},     {"long_circuit", 0.25}, {"count_steps", 0.334}, {"most", 0.334},
-    {"rank", 0.167}};
+    {"permit", 0.50},       {"deadline", 0.50}, {"reach", 0.50},
+    {"both", 0.50},         {"circuit", 0.25},  {"long_circuit", 0.25},
+    {"count_steps", 0.334}, {"most", 0.334},    {"rank", 0.167}};
 
 class EveryDomainCue : public ::testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Cues, EveryDomainCue, ::testing::ValuesIn(procedural_domain_names()),

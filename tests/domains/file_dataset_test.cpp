@@ -21,8 +21,8 @@ class Files : public ::testing::Test {
 protected:
   void SetUp() override {
     const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::temp_directory_path() / ("xfer-domains-" + std::string(info->name()) + "-" +
-                                           std::to_string(::getpid()));
+    folder_ = fs::temp_directory_path() /
+              ("xfer-domains-" + std::string(info->name()) + "-" + std::to_string(::getpid()));
     fs::create_directories(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -52,7 +52,8 @@ protected:
     return text;
   }
   static std::string mbpp_row(int id) {
-    return R"x({"text":"Write f.","code":"def f():\r\n\treturn 1","task_id":)x" + std::to_string(id) +
+    return R"x({"text":"Write f.","code":"def f():\r\n\treturn 1","task_id":)x" +
+           std::to_string(id) +
            R"x(,"test_setup_code":"","test_list":["assert f() == 1","assert f()"],)x" +
            R"x("challenge_test_list":["assert f() > 0"]})x";
   }
@@ -122,7 +123,10 @@ TEST_F(Files, byte_order_mark_line_ends_and_blank_lines_do_no_harm) {
 }
 
 TEST_F(Files, only_newline_ends_a_line) {
-  const std::string odd = "{\"question\":\"a\xE2\x80\xA8" "b\xC2\x85" "c?\",\"answer\":\"#### 5\"}\n";
+  const std::string odd =
+      "{\"question\":\"a\xE2\x80\xA8"
+      "b\xC2\x85"
+      "c?\",\"answer\":\"#### 5\"}\n";
   const Domain d = domain_from_file(write("a.jsonl", odd));
   EXPECT_EQ(total(d), 1U);
 }
@@ -131,10 +135,10 @@ TEST_F(Files, malformed_gsm8k_lines_are_named) {
   const auto with = [&](const std::string& line) {
     return failure(write("bad.jsonl", gsm8k_rows(2) + line + "\n" + gsm8k_row(4)));
   };
-  for (const std::string line : {"{\"question\": 3, \"answer\": \"#### 1\"}", "{\"question\": \"x\"}",
-                                 "{\"question\":\"x\",\"answer\":\"none\"}",
-                                 "{\"question\":\"x\",\"answer\":\"#### many\"}", "{\"question\":",
-                                 "[1, 2]", "\xFF\xFE", "{\"question\":\"\",\"answer\":\"#### 1\"}"}) {
+  for (const std::string line :
+       {"{\"question\": 3, \"answer\": \"#### 1\"}", "{\"question\": \"x\"}",
+        "{\"question\":\"x\",\"answer\":\"none\"}", "{\"question\":\"x\",\"answer\":\"#### many\"}",
+        "{\"question\":", "[1, 2]", "\xFF\xFE", "{\"question\":\"\",\"answer\":\"#### 1\"}"}) {
     const std::string message = with(line);
     EXPECT_NE(message.find("bad.jsonl:3"), std::string::npos) << message;
   }
@@ -172,8 +176,10 @@ TEST_F(Files, mbpp_tasks_go_to_the_splits_of_their_authors) {
   EXPECT_EQ(e.solution, "def f():\n\treturn 1");
   EXPECT_EQ(nlohmann::json::parse(e.extra.at("test_list")).size(), 2U);
   EXPECT_EQ(nlohmann::json::parse(e.extra.at("challenge_test_list")).size(), 1U);
-  EXPECT_TRUE(d.prompts[0].apply(e.question).starts_with(
-      "You are an expert Python programmer, and here is your task: Write f."));
+  EXPECT_TRUE(
+      d.prompts[0]
+          .apply(e.question)
+          .starts_with("You are an expert Python programmer, and here is your task: Write f."));
 }
 
 TEST_F(Files, malformed_mbpp_lines_are_named) {

@@ -34,15 +34,19 @@ private:
   long sum() {
     long v = term();
     for (;;) {
-      if (take('+')) v += term();
-      else if (take('-')) v -= term();
-      else return v;
+      if (take('+'))
+        v += term();
+      else if (take('-'))
+        v -= term();
+      else
+        return v;
     }
   }
   long term() {
     long v = factor();
     for (;;) {
-      if (take('*')) v *= factor();
+      if (take('*'))
+        v *= factor();
       else if (take('%')) {
         const long m = factor();
         if (m == 0) return bad_ = true, 0;
@@ -216,8 +220,7 @@ std::string boolean_lines(const Example& e) {
   }
   std::smatch m;
   std::regex_search(e.question, m, std::regex("Find ([A-Z]) and ([A-Z])"));
-  return std::string(value.at(m[1].str()[0]) ? "1" : "0") +
-         (value.at(m[2].str()[0]) ? "1" : "0");
+  return std::string(value.at(m[1].str()[0]) ? "1" : "0") + (value.at(m[2].str()[0]) ? "1" : "0");
 }
 
 std::string by_total(const Example& e) {

@@ -19,7 +19,8 @@ const text::Tokenizer& tokenizer() {
 
 std::vector<std::string> pieces(std::string_view text) {
   std::vector<std::string> out;
-  for (const std::int32_t id : tokenizer().encode(text)) out.emplace_back(tokenizer().token_bytes(id));
+  for (const std::int32_t id : tokenizer().encode(text))
+    out.emplace_back(tokenizer().token_bytes(id));
   return out;
 }
 
@@ -39,7 +40,8 @@ TEST(EmbeddedTokenizer, keeps_digits_alone_and_words_whole) {
 }
 
 TEST(EmbeddedTokenizer, any_bytes_survive_a_round_trip) {
-  for (const std::string text : {"caf\xC3\xA9 \xF0\x9F\x98\x80", "\xFF\xFE broken", "Zebra  crossing\n\n\t#"})
+  for (const std::string text :
+       {"caf\xC3\xA9 \xF0\x9F\x98\x80", "\xFF\xFE broken", "Zebra  crossing\n\n\t#"})
     EXPECT_EQ(tokenizer().decode(tokenizer().encode(text, false)), text);
 }
 

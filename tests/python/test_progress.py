@@ -68,7 +68,7 @@ def test_a_terminal_shows_a_live_display(study_file: Path, tmp_path: Path) -> No
     """In a pseudo-terminal, as a person would see it."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [*command(), "run", str(study_file), "--set", "steps=40"],
+        [*command(), "run", str(study_file), "--set", "validation_items=0"],
         cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs,
         env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
     )  # fmt: skip

@@ -74,10 +74,11 @@ TEST(Reading, of_answer_habit_says_so) {
   EXPECT_EQ(cell.finding, Finding::answer_habit);
   expect_says(text, {"alone gains +11.8 points, 96% of that",
                      "+0.5 points [−2.0, 3.0], is not distinguishable from zero",
-                     "Most of the gain is therefore answer habit, the style", "not a skill carried over",
+                     "Most of the gain is therefore answer habit, the style",
+                     "not a skill carried over",
                      "at most 3.0 points of skill",
                      "this agrees that no skill beyond style has been shown",
-                     "this counts the answer habit as gain", "few-shot"});
+                     "this counts the answer habit as gain", "start from a model"});
   expect_never_says(text, {"more than answer habit", "something beyond style carried over"});
   expect_says(cell.headline, {"+12.3 points [8.1, 16.4]", "answer habit"});
 }

@@ -43,7 +43,7 @@ StudySpec tiny_study() {
   return spec;
 }
 
-StudyResult run(const fs::path& folder, Backend& backend, std::function<void()> on_commit) {
+StudyResult run_tiny(const fs::path& folder, Backend& backend, std::function<void()> on_commit) {
   RunOptions options;
   options.run_folder = folder;
   RunTuning tuning;
@@ -57,17 +57,17 @@ TEST(LocalStudy, gives_the_same_bits_when_stopped_and_with_any_number_of_threads
   const TemporaryFolder folder;
   const auto one = tiny_backend(1);
   int moments = 0;
-  const StudyResult whole = run(folder.path() / "whole", *one, [&] { ++moments; });
+  const StudyResult whole = run_tiny(folder.path() / "whole", *one, [&] { ++moments; });
   const auto two = tiny_backend(2);
   struct Stop {};
-  for (int k = 7; k < moments; k += moments / 5) {
+  for (int k = 7; k < moments; k += moments / 3) {
     int count = 0;
-    EXPECT_THROW(run(folder.path() / "stopped", *two,
+    EXPECT_THROW(run_tiny(folder.path() / "stopped", *two,
                      [&] {
                        if (++count == k) throw Stop();
                      }),
                  Stop);
-    EXPECT_EQ(comparable(run(folder.path() / "stopped", *two, {})), comparable(whole)) << k;
+    EXPECT_EQ(comparable(run_tiny(folder.path() / "stopped", *two, {})), comparable(whole)) << k;
     fs::remove_all(folder.path() / "stopped");
   }
 }
@@ -75,7 +75,7 @@ TEST(LocalStudy, gives_the_same_bits_when_stopped_and_with_any_number_of_threads
 TEST(LocalStudy, an_adapter_without_a_step_is_the_base_model) {
   const TemporaryFolder folder;
   const auto backend = tiny_backend(2);
-  const StudyResult result = run(folder.path(), *backend, {});
+  const StudyResult result = run_tiny(folder.path(), *backend, {});
   const auto& evaluations = result.cells[0].evaluations;
   ASSERT_EQ(evaluations.front().condition, Condition::baseline);
   ASSERT_EQ(evaluations.back().condition, Condition::zero_step);

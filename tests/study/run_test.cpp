@@ -1,14 +1,13 @@
 #include "tests/study/study_testing.hpp"
 
-#include "study/study_run.hpp"
+#include "study/utf8.hpp"
 #include "xfer/study/runner.hpp"
 
 #include <gtest/gtest.h>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
+#include <cmath>
 #include <fstream>
 #include <set>
 
@@ -17,32 +16,6 @@ namespace {
 
 using testing::FakeBackend;
 namespace fs = std::filesystem;
-
-StudyResult run(const StudySpec& spec, const fs::path& folder, FakeBackend& backend,
-                std::function<void(const Event&)> on_event = {},
-                const std::atomic<bool>* stop = nullptr) {
-  RunOptions options;
-  options.run_folder = folder;
-  options.on_event = std::move(on_event);
-  options.stop = stop;
-  return run_study(spec, options, backend, letter_domains());
-}
-
-/// Commits as often as it can, so that there are many places to be killed at.
-RunTuning fine_grained(std::function<void()> on_commit) {
-  RunTuning tuning;
-  tuning.on_commit = std::move(on_commit);
-  tuning.checkpoint_every = std::chrono::seconds(0);
-  tuning.items_per_commit = 4;
-  return tuning;
-}
-
-StudyResult run_finely(const StudySpec& spec, const fs::path& folder, FakeBackend& backend,
-                       std::function<void()> on_commit) {
-  RunOptions options;
-  options.run_folder = folder;
-  return run_study(spec, options, &backend, letter_domains(), fine_grained(std::move(on_commit)));
-}
 
 const EvaluationResult& evaluation(const StudyResult& result, Condition condition,
                                    std::uint64_t seed) {
@@ -151,121 +124,6 @@ TEST(RunStudy, events_tell_the_whole_way_in_order) {
   EXPECT_EQ(steps, 7 * 5 * 2);
 }
 
-/// Interrupts at the k-th moment around a transaction, for every k, and takes it up again.
-TEST(RunStudy, stopped_at_any_transaction_it_ends_with_the_same_result) {
-  const TemporaryFolder folder;
-  StudySpec spec = letter_study();
-  spec.seeds = {3};
-  spec.steps = 4;
-  spec.items = 6;
-  spec.eval_every = 2;
-  FakeBackend backend;
-  int moments = 0;
-  const std::string undisturbed =
-      comparable(run_finely(spec, folder.path() / "whole", backend, [&] { ++moments; }));
-  ASSERT_GT(moments, 100);
-  struct Stop {};
-  for (int k = 1; k <= moments; ++k) {
-    const fs::path run_folder = folder.path() / "stopped";
-    int count = 0;
-    EXPECT_THROW(run_finely(spec, run_folder, backend,
-                            [&] {
-                              if (++count == k) throw Stop();
-                            }),
-                 Stop);
-    ASSERT_EQ(comparable(run_finely(spec, run_folder, backend, {})), undisturbed) << k;
-    fs::remove_all(run_folder);
-  }
-}
-
-/// One folder, killed again and again at ever the next transaction.
-TEST(RunStudy, stopped_again_and_again_it_still_gets_there) {
-  const TemporaryFolder folder;
-  FakeBackend backend;
-  const std::string undisturbed =
-      comparable(run_finely(letter_study(), folder.path() / "whole", backend, {}));
-  struct Stop {};
-  std::string result;
-  for (int attempt = 0; result.empty(); ++attempt) {
-    ASSERT_LT(attempt, 1000);
-    int count = 0;
-    try {
-      result = comparable(run_finely(letter_study(), folder.path() / "stopped", backend, [&] {
-        if (++count == 6) throw Stop();
-      }));
-    } catch (const Stop&) {
-    }
-  }
-  EXPECT_EQ(result, undisturbed);
-}
-
-TEST(RunStudy, survives_sigkill) {
-  const TemporaryFolder folder;
-  FakeBackend backend;
-  const std::string undisturbed =
-      comparable(run_finely(letter_study(), folder.path() / "whole", backend, {}));
-  for (const int moment : {1, 2, 5, 23, 60, 97}) {
-    const pid_t child = fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      int count = 0;
-      try {
-        run_finely(letter_study(), folder.path() / "killed", backend, [&] {
-          if (++count == moment) kill(getpid(), SIGKILL);
-        });
-      } catch (...) {
-        _exit(2);
-      }
-      _exit(1);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    ASSERT_TRUE(WIFSIGNALED(status)) << moment;
-  }
-  EXPECT_EQ(comparable(run_finely(letter_study(), folder.path() / "killed", backend, {})),
-            undisturbed);
-}
-
-TEST(RunStudy, stops_when_asked_and_goes_on_later) {
-  const TemporaryFolder folder;
-  FakeBackend backend;
-  const std::string undisturbed = comparable(run(letter_study(), folder.path() / "whole", backend));
-  for (const Event::Kind when : {Event::Kind::eval_progress, Event::Kind::step}) {
-    std::atomic<bool> stop = false;
-    std::vector<Event::Kind> after;
-    const std::string text = error_of(Errc::cancelled, [&] {
-      run(letter_study(), folder.path() / "stopped", backend,
-          [&](const Event& e) {
-            if (stop) after.push_back(e.kind);
-            if (e.kind == when) stop = true;
-          },
-          &stop);
-    });
-    EXPECT_NE(text.find("run again"), std::string::npos);
-    ASSERT_FALSE(after.empty());
-    EXPECT_EQ(after.back(), Event::Kind::cancelled);
-    const StudyResult so_far = load_result(folder.path() / "stopped");
-    EXPECT_LT(so_far.legs.size(), 10U);
-  }
-  EXPECT_EQ(comparable(run(letter_study(), folder.path() / "stopped", backend)), undisturbed);
-}
-
-TEST(RunStudy, a_run_folder_can_be_moved) {
-  const TemporaryFolder folder;
-  FakeBackend backend;
-  const std::string undisturbed = comparable(run(letter_study(), folder.path() / "whole", backend));
-  std::atomic<bool> stop = false;
-  error_of(Errc::cancelled, [&] {
-    run(letter_study(), folder.path() / "here", backend,
-        [&](const Event& e) {
-          if (e.kind == Event::Kind::step && e.text.find("->") != std::string::npos) stop = true;
-        },
-        &stop);
-  });
-  fs::rename(folder.path() / "here", folder.path() / "there");
-  EXPECT_EQ(comparable(run(letter_study(), folder.path() / "there", backend)), undisturbed);
-}
-
 TEST(RunStudy, a_second_process_is_refused_with_the_holders_name) {
   const TemporaryFolder folder;
   FakeBackend backend;
@@ -352,9 +210,9 @@ TEST(RunStudy, unusable_folders_are_named) {
 
   fs::create_directories(folder.path() / "rubbish");
   std::ofstream(folder.path() / "rubbish" / "study.db") << std::string(5000, 'x');
-  EXPECT_NE(error_of(Errc::bad_data, [&] { run(letter_study(), folder.path() / "rubbish", backend); })
-                .find("study.db"),
-            std::string::npos);
+  const std::string rubbish = error_of(
+      Errc::bad_data, [&] { run(letter_study(), folder.path() / "rubbish", backend); });
+  EXPECT_NE(rubbish.find("study.db"), std::string::npos) << rubbish;
   error_of(Errc::bad_data, [&] { load_result(folder.path() / "rubbish"); });
   EXPECT_NE(error_of(Errc::io, [&] { load_result(folder.path() / "nothing"); }).find("nothing"),
             std::string::npos);
@@ -370,6 +228,17 @@ TEST(RunStudy, a_checkpoint_that_cannot_be_written_stops_cleanly) {
   EXPECT_NE(text.find("checkpoint"), std::string::npos) << text;
   fs::remove(folder.path() / "checkpoints");
   EXPECT_EQ(run(letter_study(), folder.path(), backend).cells[0].evaluations.size(), 11U);
+}
+
+TEST(Utf8, bytes_that_are_not_text_are_replaced) {
+  const std::string mark = "\xEF\xBF\xBD";
+  EXPECT_EQ(to_valid_utf8("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"),
+            "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
+  EXPECT_EQ(to_valid_utf8("x\xC3"), "x" + mark);
+  EXPECT_EQ(to_valid_utf8("\xC0\x80"), mark + mark);              // overlong
+  EXPECT_EQ(to_valid_utf8("\xED\xA0\x80"), mark + mark + mark);  // surrogate
+  EXPECT_EQ(to_valid_utf8("\xF4\x90\x80\x80"), mark + mark + mark + mark);
+  EXPECT_EQ(to_valid_utf8(std::string("\0", 1)), std::string("\0", 1));
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ TEST(StudySpec, an_empty_file_is_the_pilot) {
 }
 
 TEST(StudySpec, the_pilot_file_equals_the_defaults) {
-  const auto spec =
-      StudySpec::from_toml_file(std::filesystem::path(XFER_SOURCE_DIR) / "examples/studies/pilot.toml");
+  const std::filesystem::path source = XFER_SOURCE_DIR;
+  const auto spec = StudySpec::from_toml_file(source / "examples/studies/pilot.toml");
   EXPECT_EQ(spec.to_toml(), StudySpec().to_toml());
 }
 
@@ -81,8 +81,9 @@ struct Bad {
 
 TEST(StudySpec, mistakes_are_answered_with_line_key_and_what_is_allowed) {
   const std::vector<Bad> all = {
-      {"[train]\nbatch_size = 4\nstepz = 3", "s.toml:3: unknown key 'stepz' in [train]; did you mean "
-                                             "'steps'? (allowed: steps, batch_size, "},
+      {"[train]\nbatch_size = 4\nstepz = 3",
+       "s.toml:3: unknown key 'stepz' in [train]; did you mean 'steps'? (allowed: steps, "
+       "batch_size, "},
       {"nmae = \"x\"", "s.toml:1: unknown key 'nmae'; did you mean 'name'?"},
       {"steps = 5", "s.toml:1: unknown key 'steps'; it belongs to [train]"},
       {"[eval]\nseeds = [1]", "s.toml:2: unknown key 'seeds' in [eval]"},
@@ -103,12 +104,13 @@ TEST(StudySpec, mistakes_are_answered_with_line_key_and_what_is_allowed) {
       {"pairs = [\"math\"]", "(got a string)"},
       {"pairs = [[\"math\", 3]]", "'pairs' must be"},
       {"pairs = [[\"math\", \"code\", \"law\"]]", "(got an array of 3)"},
-      {"\npairs = [[\"math\", \"cod\"]]", "s.toml:2: study: pairs names the unknown domain 'cod'; did "
-                                          "you mean 'code'? (known: "},
+      {"\npairs = [[\"math\", \"cod\"]]",
+       "s.toml:2: study: pairs names the unknown domain 'cod'; did you mean 'code'? (known: "},
       {"pairs = [[\"math\", \"math\"]]", "source and target must differ"},
       {"pairs = [[\"math\", \"code\"], [\"math\", \"code\"]]", "twice"},
-      {"conditions = [\"tranfer\"]", "s.toml:1: 'conditions' names the unknown condition 'tranfer'; "
-                                     "did you mean 'transfer'? (allowed: baseline, "},
+      {"conditions = [\"tranfer\"]",
+       "s.toml:1: 'conditions' names the unknown condition 'tranfer'; did you mean 'transfer'? "
+       "(allowed: baseline, "},
       {"conditions = [\"direct\", \"direct\"]", "twice"},
       {"seeds = [-1]", "'seeds' must be a list of integers, each at least 0 (got -1)"},
       {"seeds = [1.0]", "'seeds'"},
@@ -116,8 +118,8 @@ TEST(StudySpec, mistakes_are_answered_with_line_key_and_what_is_allowed) {
       {"model = \"embedded:smal\"", "did you mean 'small'?"},
       {"model = \"hub:thing\"", "is not a model"},
       {"model = \"pypi:../x\"", "must name a Python package"},
-      {"[domains]\nmath = \"x.jsonl\"", "s.toml:2: study: domains.math has the name of a procedural "
-                                        "domain"},
+      {"[domains]\nmath = \"x.jsonl\"",
+       "s.toml:2: study: domains.math has the name of a procedural domain"},
       {"[domains]\nx = 3", "'domains.x' must be the path of a dataset file (got an integer)"},
       {"[train]\ntrain_attn = false\ntrain_mlp = false\ntrain_unembed = false", "nothing is left"},
       {"name = ", "s.toml:1: not valid TOML"},

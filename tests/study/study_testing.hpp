@@ -5,14 +5,17 @@
 
 #include "xfer/study/materials.hpp"
 #include "xfer/study/result.hpp"
+#include "xfer/study/runner.hpp"
 #include "xfer/study/spec.hpp"
 
 #include <gtest/gtest.h>
 
 #include <unistd.h>
 
+#include <atomic>
 #include <bit>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -127,6 +130,16 @@ inline StudySpec letter_study() {
   spec.validation_items = 5;
   spec.eval_every = 3;
   return spec;
+}
+
+inline StudyResult run(const StudySpec& spec, const std::filesystem::path& folder,
+                       Backend& backend, std::function<void(const Event&)> on_event = {},
+                       const std::atomic<bool>* stop = nullptr) {
+  RunOptions options;
+  options.run_folder = folder;
+  options.on_event = std::move(on_event);
+  options.stop = stop;
+  return run_study(spec, options, backend, letter_domains());
 }
 
 /// Everything in a result but the times, as text; floating-point numbers by their bits.

@@ -9,12 +9,12 @@
 #include "xfer/study/backend.hpp"
 #include "xfer/text/tokenizer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -47,7 +47,7 @@ inline text::Tokenizer byte_tokenizer() {
 }
 
 inline constexpr std::int32_t fake_vocab = 257;
-inline constexpr std::int32_t fake_contexts = 64;
+inline constexpr std::int32_t fake_contexts = 32;
 
 struct FakeWeights {
   FakeWeights() : value(size(), 0.0F), m(size(), 0.0F), v(size(), 0.0F) {
@@ -185,6 +185,8 @@ private:
       write(weights_.v);
       out.write(reinterpret_cast<const char*>(&weights_.steps), sizeof weights_.steps);
     }
+    if (!out.flush())
+      throw Error(Errc::io, "fake state " + folder.string() + " cannot be written");
     co_return folder.string();
   }
   task<void> do_load_state(std::string path, bool with_optimizer) override {

@@ -11,7 +11,8 @@
 
 namespace xfer::study {
 
-/// One test item answered by one model state.
+/// One test item answered by one model state. All texts are valid UTF-8: bytes of an answer that
+/// are not are replaced by U+FFFD (the grader saw them as they were).
 struct ItemResult {
   std::string item_id;
   std::string kind;
@@ -25,6 +26,7 @@ struct ItemResult {
   std::string answer;
   std::string failure;
   /// Bits (-log2 probability) of the reference answer, of its first token alone, and its length.
+  /// The token or text that ends the turn is left out: when to stop is habit, not content.
   double reference_bits = 0.0;
   double first_token_bits = 0.0;
   std::int64_t reference_bytes = 0;
@@ -43,7 +45,10 @@ struct EvaluationResult {
 
 /// One point of a learning curve, on validation items of the leg's target.
 struct CurvePoint {
+  /// Counted over all stages of the condition; 0 is the base model.
   int step = 0;
+  /// Mean over the target tokens of the steps since the point before (and within this stage); at
+  /// step 0 that of the first batch, which the untouched weights see.
   double train_loss_per_token = 0.0;
   double accuracy = 0.0;
   double bits_per_byte = 0.0;

@@ -33,7 +33,11 @@ struct StudySpec {
   std::vector<std::uint64_t> seeds = {0, 1};
   int steps = 150;
   int batch_size = 16;
+  /// Its keys are rank, alpha, train_attn, train_mlp and train_unembed. Its seed stays 0: the
+  /// adapters' seeds are derived from `seeds`.
   LoraConfig lora;
+  /// Losses are means over the answer tokens of a batch, so that it means the same at every batch
+  /// size.
   double learning_rate = 3e-3;
   /// Learning rate falls linearly to this share of its start over the leg; 1 keeps it constant.
   double learning_rate_end_share = 0.1;
@@ -46,7 +50,8 @@ struct StudySpec {
   /// Validation items for the learning curve, scored every `eval_every` steps; 0 means no curve.
   int validation_items = 60;
   int eval_every = 50;
-  /// Few-shot examples in front of each question, from the target's train split.
+  /// Few-shot examples in front of each question: the domain's own, then from its train split.
+  /// Must be 0 with the renderer "plain".
   int shots = 0;
   /// 0: the domain's own.
   int max_answer_tokens = 0;

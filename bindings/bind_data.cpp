@@ -1,0 +1,124 @@
+// What goes into training and sampling, and what comes out.
+#include "arrays.hpp"
+#include "bindings.hpp"
+
+#include "xfer/sampler.hpp"
+#include "xfer/trainer.hpp"
+
+#include <pybind11/stl.h>
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace xfer::bindings {
+namespace {
+
+/// Token ids are int64 on the wire of a loss function, everything else is float32.
+Tensor to_tensor(const std::string& name, const py::object& values) {
+  const bool whole = name == "target_tokens";
+  const auto numpy = py::module_::import("numpy");
+  const py::array given = numpy.attr("asarray")(values);
+  const auto kind = py::str(given.dtype().attr("kind")).cast<std::string>();
+  if (kind != "i" && kind != "u" && (whole || kind != "f"))
+    throw py::type_error("Datum: " + name + " must hold " + (whole ? "integers" : "numbers") +
+                         " (got " + py::str(given.dtype()).cast<std::string>() + ")");
+  Tensor tensor;
+  if (whole) {
+    const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast> a(given);
+    tensor.data = std::vector<std::int64_t>(a.data(), a.data() + a.size());
+  } else {
+    const py::array_t<float, py::array::c_style | py::array::forcecast> a(given);
+    tensor.data = std::vector<float>(a.data(), a.data() + a.size());
+  }
+  if (given.ndim() != 1) tensor.shape.assign(given.shape(), given.shape() + given.ndim());
+  return tensor;
+}
+
+py::object from_tensor(const Tensor& tensor) {
+  return std::visit(
+      [&](const auto& values) -> py::object {
+        auto array = to_array(values);
+        if (tensor.shape.empty()) return array;
+        return array.attr("reshape")(py::tuple(py::cast(tensor.shape)));
+      },
+      tensor.data);
+}
+
+Datum make_datum(const py::object& tokens, const py::kwargs& inputs) {
+  Datum datum(to_tokens(tokens, "tokens"));
+  for (const auto& [key, value] : inputs) {
+    const auto name = key.cast<std::string>();
+    datum.loss_fn_inputs.emplace(name, to_tensor(name, py::reinterpret_borrow<py::object>(value)));
+  }
+  if (inputs.contains("target_tokens") && !inputs.contains("weights"))
+    datum.loss_fn_inputs.emplace("weights", Tensor(std::vector<float>(datum.tokens.size(), 1.0F)));
+  return datum;
+}
+
+py::list named_arrays(const ForwardBackwardResult& result) {
+  py::list all;
+  for (const auto& outputs : result.loss_fn_outputs) {
+    py::dict arrays;
+    for (const auto& [name, tensor] : outputs) arrays[py::str(name)] = from_tensor(tensor);
+    all.append(std::move(arrays));
+  }
+  return all;
+}
+
+py::list logprobs(const ForwardBackwardResult& result) {
+  py::list all;
+  for (const auto& outputs : result.loss_fn_outputs) {
+    const auto found = outputs.find("logprobs");
+    if (found != outputs.end()) all.append(from_tensor(found->second));
+  }
+  return all;
+}
+
+}  // namespace
+
+void bind_data(py::module_& module) {
+  py::class_<Datum>(module, "Datum",
+                    "One training sequence: position t of `tokens` predicts `target_tokens[t]`. "
+                    "Keyword arguments are the loss function's inputs; `weights` (float, one per "
+                    "token) is 1 everywhere when left out.")
+      .def(py::init(&make_datum), "tokens"_a)
+      .def_property_readonly("tokens", [](const Datum& self) { return to_array(self.tokens); })
+      .def_property_readonly("loss_fn_inputs",
+                             [](const Datum& self) {
+                               py::dict inputs;
+                               for (const auto& [name, tensor] : self.loss_fn_inputs)
+                                 inputs[py::str(name)] = from_tensor(tensor);
+                               return inputs;
+                             })
+      .def("__len__", [](const Datum& self) { return self.tokens.size(); });
+  module.def(
+      "supervised_datum",
+      [](const py::object& prompt, const py::object& answer) {
+        return supervised_datum(to_tokens(prompt, "prompt"), to_tokens(answer, "answer"));
+      },
+      "prompt"_a, "answer"_a, "A prompt and the answer to learn: weight 0 on the prompt, 1 after.");
+  py::class_<ForwardBackwardResult>(module, "ForwardBackwardResult")
+      .def_readonly("metrics", &ForwardBackwardResult::metrics,
+                    "\"loss:sum\" is the plain sum over all tokens.")
+      .def_property_readonly("logprobs", &logprobs, "One float32 array per datum.")
+      .def_property_readonly("loss_fn_outputs", &named_arrays);
+  py::class_<OptimStepResult>(module, "OptimStepResult")
+      .def_readonly("metrics", &OptimStepResult::metrics);
+  py::class_<Completion>(module, "Completion", "One sampled completion.")
+      .def_property_readonly(
+          "tokens", [](const Completion& self) { return to_array(self.tokens); },
+          "Token ids (int32), the one that stopped it included.")
+      .def_property_readonly(
+          "logprobs", [](const Completion& self) { return to_array(self.logprobs); },
+          "Log-probability of each token at temperature 1.")
+      .def_property_readonly("stop_reason", [](const Completion& self) {
+        return self.stop_reason == StopReason::stop ? "stop" : "length";
+      });
+}
+
+}  // namespace xfer::bindings

@@ -1,0 +1,191 @@
+// Results and reports, for reading only.
+#include "bindings.hpp"
+
+#include "xfer/report/report.hpp"
+#include "xfer/study/result.hpp"
+#include "xfer/transfer_metrics.hpp"
+
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <cstdio>
+#include <optional>
+#include <string>
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace xfer::bindings {
+namespace {
+
+using report::CellReport;
+using report::ConditionSummary;
+using report::KindSummary;
+using report::Report;
+
+template <class T>
+auto condition_name(const T& self) {
+  return std::string(to_string(self.condition));
+}
+
+std::string describe(const Metric& metric) {
+  const Estimate* e = metric.estimate();
+  if (!e) return "<undefined: " + metric.reason() + ">";
+  char text[96];
+  std::snprintf(text, sizeof text, "<%.4g [%.4g, %.4g]>", e->value, e->lower, e->upper);
+  return text;
+}
+
+template <double Estimate::*member>
+std::optional<double> part(const Metric& metric) {
+  const Estimate* e = metric.estimate();
+  return e ? std::optional(e->*member) : std::nullopt;
+}
+
+void bind_metrics(py::module_& module) {
+  py::class_<Metric>(module, "Metric",
+                     "A number with its 95 % confidence interval, or the reason why there is none.")
+      .def_property_readonly("defined", &Metric::defined)
+      .def_property_readonly("value", &part<&Estimate::value>, "None when undefined.")
+      .def_property_readonly("lower", &part<&Estimate::lower>)
+      .def_property_readonly("upper", &part<&Estimate::upper>)
+      .def_property_readonly("reason", &Metric::reason, "Empty when defined.")
+      .def("__bool__", &Metric::defined)
+      .def("__repr__", &describe);
+  py::class_<TransferMetrics>(module, "TransferMetrics", "The metrics of one cell on one score.")
+      .def_readonly("gain", &TransferMetrics::gain, "S(transfer) - S(baseline)")
+      .def_readonly("ceiling", &TransferMetrics::ceiling, "S(direct) - S(baseline)")
+      .def_readonly("efficiency", &TransferMetrics::efficiency, "gain / ceiling")
+      .def_readonly("relative_transfer", &TransferMetrics::relative_transfer, "gain / S(baseline)")
+      .def_readonly("gain_above_control", &TransferMetrics::gain_above_control,
+                    "S(transfer) - S(format_control)")
+      .def_readonly("sequential_over_direct", &TransferMetrics::sequential_over_direct)
+      .def_readonly("joint_over_direct", &TransferMetrics::joint_over_direct);
+}
+
+void bind_cell_report(py::module_& module) {
+  py::class_<ConditionSummary>(module, "ConditionSummary", "One condition of a cell.")
+      .def_property_readonly("condition", &condition_name<ConditionSummary>)
+      .def_readonly("seeds", &ConditionSummary::seeds)
+      .def_readonly("items", &ConditionSummary::items)
+      .def_readonly("accuracy", &ConditionSummary::accuracy)
+      .def_readonly("bits_per_byte", &ConditionSummary::bits_per_byte)
+      .def_readonly("bits_per_byte_after_first", &ConditionSummary::bits_per_byte_after_first)
+      .def_readonly("extraction_failure_rate", &ConditionSummary::extraction_failure_rate)
+      .def_readonly("truncated_rate", &ConditionSummary::truncated_rate);
+  py::class_<KindSummary>(module, "KindSummary", "One kind of problem within the target.")
+      .def_readonly("kind", &KindSummary::kind)
+      .def_readonly("items", &KindSummary::items)
+      .def_readonly("accuracy", &KindSummary::accuracy)
+      .def_readonly("gain", &KindSummary::gain);
+  py::class_<CellReport>(module, "CellReport", "What a study found for one (source, target).")
+      .def_readonly("source", &CellReport::source)
+      .def_readonly("target", &CellReport::target)
+      .def_readonly("conditions", &CellReport::conditions)
+      .def_readonly("accuracy", &CellReport::accuracy)
+      .def_readonly("bits_per_byte", &CellReport::bits_per_byte,
+                    "Negated: a positive gain is fewer bits.")
+      .def_readonly("bits_per_byte_after_first", &CellReport::bits_per_byte_after_first)
+      .def_readonly("kinds", &CellReport::kinds)
+      .def_property_readonly(
+          "finding", [](const CellReport& self) { return std::string(to_string(self.finding)); })
+      .def_readonly("headline", &CellReport::headline)
+      .def_readonly("reading", &CellReport::reading)
+      .def_readonly("warnings", &CellReport::warnings)
+      .def_readonly("protocol_hash", &CellReport::protocol_hash)
+      .def_readonly("items_hash", &CellReport::items_hash)
+      .def("condition_chart_svg", &report::condition_chart_svg)
+      .def("__repr__", [](const CellReport& self) {
+        return "<xfer.CellReport " + self.source + " -> " + self.target + ">";
+      });
+}
+
+void bind_evaluations(py::module_& module) {
+  using study::CellResult;
+  using study::Curve;
+  using study::CurvePoint;
+  using study::EvaluationResult;
+  using study::ItemResult;
+  py::class_<ItemResult>(module, "ItemResult", "One test item answered by one model state.")
+      .def_readonly("item_id", &ItemResult::item_id)
+      .def_readonly("kind", &ItemResult::kind)
+      .def_readonly("cluster", &ItemResult::cluster)
+      .def_readonly("score", &ItemResult::score)
+      .def_readonly("extracted", &ItemResult::extracted)
+      .def_readonly("truncated", &ItemResult::truncated)
+      .def_readonly("completion", &ItemResult::completion)
+      .def_readonly("answer", &ItemResult::answer)
+      .def_readonly("failure", &ItemResult::failure)
+      .def_readonly("reference_bits", &ItemResult::reference_bits)
+      .def_readonly("first_token_bits", &ItemResult::first_token_bits)
+      .def_readonly("reference_bytes", &ItemResult::reference_bytes)
+      .def_readonly("first_token_bytes", &ItemResult::first_token_bytes);
+  py::class_<EvaluationResult>(module, "EvaluationResult", "One model state on one test set.")
+      .def_property_readonly("condition", &condition_name<EvaluationResult>)
+      .def_readonly("seed", &EvaluationResult::seed)
+      .def_readonly("protocol_hash", &EvaluationResult::protocol_hash)
+      .def_readonly("items", &EvaluationResult::items);
+  py::class_<CurvePoint>(module, "CurvePoint", "One point of a learning curve.")
+      .def_readonly("step", &CurvePoint::step)
+      .def_readonly("train_loss_per_token", &CurvePoint::train_loss_per_token)
+      .def_readonly("accuracy", &CurvePoint::accuracy)
+      .def_readonly("bits_per_byte", &CurvePoint::bits_per_byte);
+  py::class_<Curve>(module, "Curve", "A learning curve of one condition and seed.")
+      .def_property_readonly("condition", &condition_name<Curve>)
+      .def_readonly("seed", &Curve::seed)
+      .def_readonly("points", &Curve::points);
+  py::class_<CellResult>(module, "CellResult", "All evaluations of one (source, target).")
+      .def_readonly("source", &CellResult::source)
+      .def_readonly("target", &CellResult::target)
+      .def_readonly("evaluations", &CellResult::evaluations)
+      .def_readonly("curves", &CellResult::curves)
+      .def("learning_curve_svg", &report::learning_curve_svg);
+}
+
+void bind_result(py::module_& module) {
+  using study::LegSummary;
+  using study::StudyResult;
+  py::class_<LegSummary>(module, "LegSummary", "One training run of a study.")
+      .def_readonly("key", &LegSummary::key)
+      .def_readonly("description", &LegSummary::description)
+      .def_readonly("steps", &LegSummary::steps)
+      .def_readonly("train_tokens", &LegSummary::train_tokens)
+      .def_readonly("seconds", &LegSummary::seconds)
+      .def_readonly("skipped_examples", &LegSummary::skipped_examples);
+  py::class_<StudyResult>(module, "StudyResult", "What a study found, item by item.")
+      .def_readonly("spec", &StudyResult::spec)
+      .def_readonly("model_name", &StudyResult::model_name)
+      .def_readonly("model_hash", &StudyResult::model_hash)
+      .def_readonly("model_parameters", &StudyResult::model_parameters)
+      .def_readonly("xfer_version", &StudyResult::xfer_version)
+      .def_readonly("cells", &StudyResult::cells)
+      .def_readonly("legs", &StudyResult::legs)
+      .def_readonly("seconds", &StudyResult::seconds);
+  py::class_<Report>(module, "Report", "Every number of a study, worked out.")
+      .def_readonly("result", &Report::result)
+      .def_readonly("cells", &Report::cells)
+      .def("to_json", &report::to_json, py::call_guard<py::gil_scoped_release>())
+      .def("to_markdown", &report::to_markdown, py::call_guard<py::gil_scoped_release>())
+      .def("to_html", &report::to_html, py::call_guard<py::gil_scoped_release>())
+      .def("to_text", &report::to_text, "width"_a = 100, py::call_guard<py::gil_scoped_release>())
+      .def("write", &report::write_report, "folder"_a, py::call_guard<py::gil_scoped_release>(),
+           "Writes report.json, report.md and report.html into the folder.");
+}
+
+}  // namespace
+
+void bind_report(py::module_& module) {
+  bind_metrics(module);
+  bind_cell_report(module);
+  bind_evaluations(module);
+  bind_result(module);
+  module.def(
+      "load_result",
+      [](const std::filesystem::path& run_folder) {
+        return report::make_report(study::load_result(run_folder));
+      },
+      "run_folder"_a, py::call_guard<py::gil_scoped_release>(),
+      "The report of what a run folder holds, finished or not.");
+}
+
+}  // namespace xfer::bindings

@@ -1,0 +1,258 @@
+// Studies: their specification and their runs. Results and reports are in bind_report.cpp.
+#include "bindings.hpp"
+#include "calls.hpp"
+
+#include "xfer/error.hpp"
+#include "xfer/report/report.hpp"
+#include "xfer/study/model_names.hpp"
+#include "xfer/study/result.hpp"
+#include "xfer/study/runner.hpp"
+#include "xfer/study/spec.hpp"
+
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <deque>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace xfer::bindings {
+namespace {
+
+using report::Report;
+using study::Event;
+using study::StudySpec;
+
+std::vector<std::string> condition_names(const StudySpec& spec) {
+  std::vector<std::string> names;
+  for (const Condition c : spec.conditions) names.emplace_back(to_string(c));
+  return names;
+}
+
+void set_conditions(StudySpec& spec, const std::vector<std::string>& names) {
+  std::vector<Condition> conditions;
+  for (const std::string& name : names) {
+    const auto condition = parse_condition(name);
+    if (!condition) {
+      std::string known;
+      for (const Condition c : all_conditions)
+        known += (known.empty() ? "" : ", ") + std::string(to_string(c));
+      throw Error(Errc::invalid_argument,
+                  "study: unknown condition \"" + name + "\" (allowed: " + known + ")");
+    }
+    conditions.push_back(*condition);
+  }
+  spec.conditions = std::move(conditions);
+}
+
+/// A LoraConfig member as one of the study's own keys, as in its file.
+template <class T>
+void lora_key(py::class_<StudySpec>& type, const char* name, T LoraConfig::*member) {
+  type.def_property(
+      name, [member](const StudySpec& self) { return self.lora.*member; },
+      [member](StudySpec& self, T value) { self.lora.*member = value; });
+}
+
+std::unique_ptr<StudySpec> make_spec(const py::kwargs& options) {
+  auto spec = std::make_unique<StudySpec>();
+  const py::object view = py::cast(spec.get(), py::return_value_policy::reference);
+  for (const auto& [key, value] : options) {
+    if (!py::hasattr(view, key) || py::hasattr(view.attr(key), "__call__"))
+      throw py::type_error("StudySpec has no option " + py::repr(key).cast<std::string>());
+    view.attr(key) = value;
+  }
+  return spec;
+}
+
+void bind_spec(py::module_& module) {
+  py::class_<StudySpec> type(module, "StudySpec",
+                             "What a study is to do. The defaults are the built-in pilot; every "
+                             "option is one key of a study file.");
+  type.def(py::init(&make_spec))
+      .def_readwrite("name", &StudySpec::name)
+      .def_readwrite("pairs", &StudySpec::pairs)
+      .def_readwrite("domain_files", &StudySpec::domain_files)
+      .def_property("conditions", &condition_names, &set_conditions)
+      .def_readwrite("model", &StudySpec::model)
+      .def_readwrite("renderer", &StudySpec::renderer)
+      .def_readwrite("seeds", &StudySpec::seeds)
+      .def_readwrite("steps", &StudySpec::steps)
+      .def_readwrite("batch_size", &StudySpec::batch_size)
+      .def_readwrite("learning_rate", &StudySpec::learning_rate)
+      .def_readwrite("learning_rate_end_share", &StudySpec::learning_rate_end_share)
+      .def_readwrite("grad_clip_norm", &StudySpec::grad_clip_norm)
+      .def_readwrite("max_sequence_tokens", &StudySpec::max_sequence_tokens)
+      .def_readwrite("items", &StudySpec::items)
+      .def_readwrite("validation_items", &StudySpec::validation_items)
+      .def_readwrite("eval_every", &StudySpec::eval_every)
+      .def_readwrite("shots", &StudySpec::shots)
+      .def_readwrite("max_answer_tokens", &StudySpec::max_answer_tokens)
+      .def_readwrite("threads", &StudySpec::threads);
+  lora_key(type, "rank", &LoraConfig::rank);
+  lora_key(type, "alpha", &LoraConfig::alpha);
+  lora_key(type, "train_attn", &LoraConfig::train_attn);
+  lora_key(type, "train_mlp", &LoraConfig::train_mlp);
+  lora_key(type, "train_unembed", &LoraConfig::train_unembed);
+  type.def_static("from_toml_file", &StudySpec::from_toml_file, "path"_a, "Reads a study file.")
+      .def_static("from_toml", &StudySpec::from_toml, "text"_a, "origin"_a = "study",
+                  "base_folder"_a = std::filesystem::path("."),
+                  "The study of a TOML text; `origin` names it in errors, relative paths in it are "
+                  "taken from `base_folder`.")
+      .def("to_toml", &StudySpec::to_toml, "A study file that reads back to an equal study.")
+      .def("validate", &StudySpec::validate,
+           "Raises `xfer.Error` naming the key and what is allowed.")
+      .def("__eq__",
+           [](const StudySpec& a, const py::object& b) {
+             return py::isinstance<StudySpec>(b) && a.to_toml() == b.cast<StudySpec>().to_toml();
+           })
+      .def("__repr__",
+           [](const StudySpec& self) {
+             return "<xfer.StudySpec " + py::repr(py::str(self.name)).cast<std::string>() + ">";
+           })
+      .def(py::pickle([](const StudySpec& self) { return self.to_toml(); },
+                      [](const std::string& text) {
+                        return StudySpec::from_toml(text, "pickled study", ".");
+                      }));
+  type.attr("__hash__") = py::none();
+}
+
+const char* kind_name(const Event& event) {
+  switch (event.kind) {
+    case Event::Kind::started: return "started";
+    case Event::Kind::leg_started: return "leg_started";
+    case Event::Kind::step: return "step";
+    case Event::Kind::leg_finished: return "leg_finished";
+    case Event::Kind::leg_reused: return "leg_reused";
+    case Event::Kind::eval_started: return "eval_started";
+    case Event::Kind::eval_progress: return "eval_progress";
+    case Event::Kind::eval_finished: return "eval_finished";
+    case Event::Kind::eval_reused: return "eval_reused";
+    case Event::Kind::finished: return "finished";
+    case Event::Kind::cancelled: return "cancelled";
+  }
+  return "started";
+}
+
+void bind_event(py::module_& module) {
+  py::class_<Event>(module, "Event", "What a running study is doing, for people.")
+      .def_property_readonly("kind", &kind_name)
+      .def_readonly("text", &Event::text)
+      .def_readonly("step", &Event::step)
+      .def_readonly("steps", &Event::steps)
+      .def_readonly("loss", &Event::loss)
+      .def_readonly("tokens_per_second", &Event::tokens_per_second)
+      .def_readonly("score", &Event::score)
+      .def_readonly("bits_per_byte", &Event::bits_per_byte)
+      .def_readonly("done_units", &Event::done_units)
+      .def_readonly("total_units", &Event::total_units)
+      .def_readonly("seconds_left", &Event::seconds_left);
+}
+
+/// Events on their way from the running thread to the waiting one.
+class EventQueue {
+public:
+  void push(const Event& event) {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(event);
+  }
+  /// With the GIL held, in the waiting thread.
+  void deliver(const py::object& on_event) {
+    std::deque<Event> arrived;
+    {
+      const std::lock_guard lock(mutex_);
+      arrived.swap(events_);
+    }
+    if (on_event.is_none()) return;
+    for (const Event& event : arrived) on_event(event);
+  }
+
+private:
+  std::mutex mutex_;
+  std::deque<Event> events_;
+};
+
+/// Runs the study where it is awaited, and writes its report into the run folder.
+task<Report> run(StudySpec spec, study::RunOptions options) {
+  auto result = study::run_study(spec, options);
+  Report made = report::make_report(std::move(result));
+  report::write_report(made, options.run_folder);
+  co_return made;
+}
+
+Report run_blocking_study(const StudySpec& spec, const std::filesystem::path& folder,
+                          const py::object& on_event) {
+  const auto call = new_call(new_queue());
+  const auto events = std::make_shared<EventQueue>();
+  study::RunOptions options;
+  options.run_folder = folder;
+  options.on_event = [events](const Event& event) { events->push(event); };
+  options.stop = &call->stop;
+  const auto outcome = detail::start(call, events, run(spec, std::move(options)));
+  detail::wait(*outcome, call, true, [&] { events->deliver(on_event); });
+  return detail::take(*outcome);
+}
+
+/// A Python callable that any thread may call through its loop, and let go of.
+class LoopCallback {
+public:
+  explicit LoopCallback(py::object callback)
+      : loop_(py::module_::import("asyncio").attr("get_running_loop")()),
+        callback_(std::move(callback)) {}
+  LoopCallback(const LoopCallback&) = delete;
+  LoopCallback& operator=(const LoopCallback&) = delete;
+  ~LoopCallback() {
+    const py::gil_scoped_acquire gil;
+    loop_ = py::object();
+    callback_ = py::object();
+  }
+  void operator()(const Event& event) const {
+    if (callback_.is_none()) return;
+    const py::gil_scoped_acquire gil;
+    try {
+      loop_.attr("call_soon_threadsafe")(callback_, event);
+    } catch (py::error_already_set& error) {  // the loop was closed: nobody listens
+      error.discard_as_unraisable("xfer progress");
+    }
+  }
+
+private:
+  py::object loop_;
+  py::object callback_;
+};
+
+py::object run_async_study(const StudySpec& spec, const std::filesystem::path& folder,
+                           const py::object& on_event) {
+  const auto call = new_call(new_queue());
+  const auto callback = std::make_shared<LoopCallback>(on_event);
+  study::RunOptions options;
+  options.run_folder = folder;
+  options.on_event = [callback](const Event& event) { (*callback)(event); };
+  options.stop = &call->stop;
+  return call_async(call, callback, run(spec, std::move(options)),
+                    [](Report made) { return py::cast(std::move(made)); });
+}
+
+}  // namespace
+
+void bind_study(py::module_& module) {
+  bind_spec(module);
+  bind_event(module);
+  module.def("set_models_folder", &study::set_models_folder, "folder"_a,
+             "Where the package's embedded models are.");
+  module.def("locate_model", &study::locate_model, "model"_a,
+             "The folder or file that a model's name means.");
+  module.def("run_study", &run_blocking_study, "spec"_a, "run_folder"_a, "on_event"_a = py::none(),
+             "Runs or resumes a study; `on_event` is called in this thread.");
+  module.def("run_study_async", &run_async_study, "spec"_a, "run_folder"_a,
+             "on_event"_a = py::none(),
+             "The same as an asyncio future; `on_event` is called in the loop's thread.");
+}
+
+}  // namespace xfer::bindings

@@ -1,0 +1,177 @@
+"""What a study found, for notebooks and scripts."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xfer import _native
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Result:
+    """A study's findings. In a notebook it shows itself as a table with charts.
+
+    `cells` has one entry for each (source, target) with its conditions, metrics and reading;
+    `study` has every answer of every test item.
+    """
+
+    def __init__(self, native: _native.Report) -> None:
+        self._native = native
+
+    @property
+    def cells(self) -> list[_native.CellReport]:
+        return self._native.cells
+
+    @property
+    def study(self) -> _native.StudyResult:
+        return self._native.result
+
+    @property
+    def spec(self) -> _native.StudySpec:
+        return self._native.result.spec
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The whole report as a dictionary; its form is described in docs/report-schema.md."""
+        return dict(json.loads(self.to_json()))
+
+    def cell(self, source: str, target: str) -> _native.CellReport:
+        """The findings of one pair; raises KeyError naming the pairs there are."""
+        for cell in self.cells:
+            if (cell.source, cell.target) == (source, target):
+                return cell
+        known = ", ".join(f"{c.source} -> {c.target}" for c in self.cells)
+        raise KeyError(f"no cell {source} -> {target} (there are: {known})")
+
+    def table(self, width: int = 100) -> str:
+        """The table as plain text of at most `width` columns."""
+        return self._native.to_text(width)
+
+    @property
+    def reading(self) -> str:
+        """What the numbers say, in plain words, one paragraph a cell."""
+        return "\n\n".join(cell.reading for cell in self.cells)
+
+    def to_json(self) -> str:
+        return self._native.to_json()
+
+    def to_markdown(self) -> str:
+        return self._native.to_markdown()
+
+    def to_html(self) -> str:
+        """One self-contained page."""
+        return self._native.to_html()
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes report.json, report.md and report.html; returns the folder."""
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        self._native.write(path)
+        return path
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every answer of every test item as a pandas DataFrame (needs pandas)."""
+        try:
+            import pandas as pd
+        except ImportError as missing:
+            raise ImportError(
+                "Result.to_frame needs pandas: pip install 'xfer[pandas]'"
+            ) from missing
+        rows = [
+            {
+                "source": cell.source,
+                "target": cell.target,
+                "condition": evaluation.condition,
+                "seed": evaluation.seed,
+                "item": item.item_id,
+                "kind": item.kind,
+                "score": item.score,
+                "extracted": item.extracted,
+                "truncated": item.truncated,
+                "reference_bits": item.reference_bits,
+                "reference_bytes": item.reference_bytes,
+                "completion": item.completion,
+                "answer": item.answer,
+                "failure": item.failure,
+            }
+            for cell in self.study.cells
+            for evaluation in cell.evaluations
+            for item in evaluation.items
+        ]
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        pairs = ", ".join(f"{c.source} -> {c.target}" for c in self.cells)
+        return f"<xfer.Result of {self.spec.name}: {pairs}>"
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            _cell_html(cell, found)
+            for cell, found in zip(self.cells, self.study.cells, strict=True)
+        )
+
+
+def load_result(run_folder: str | os.PathLike[str]) -> Result:
+    """The result of a run folder, finished or not; only complete evaluations are in it."""
+    return Result(_native.load_result(Path(run_folder)))
+
+
+def _metric_text(metric: _native.Metric, scale: float, digits: int) -> str:
+    parts = (metric.value, metric.lower, metric.upper)
+    if not metric.defined:
+        return f"undefined: {metric.reason}"
+    value, lower, upper = (f"{x * scale:.{digits}f}" for x in parts if x is not None)
+    return f"{value} [{lower}, {upper}]"
+
+
+def _table_html(head: list[str], rows: list[list[str]]) -> str:
+    def line(tag: str, cells: list[str]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+    body = "".join(line("td", row) for row in rows)
+    return f"<table><thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"
+
+
+def _metrics_row(name: str, metrics: _native.TransferMetrics, scale: float) -> list[str]:
+    digits = 1 if scale > 1 else 3
+    return [
+        name,
+        _metric_text(metrics.gain, scale, digits),
+        _metric_text(metrics.efficiency, 1, 2),
+        _metric_text(metrics.relative_transfer, 1, 2),
+        _metric_text(metrics.gain_above_control, scale, digits),
+    ]
+
+
+def _cell_html(cell: _native.CellReport, found: _native.CellResult) -> str:
+    conditions = [
+        [c.condition, _metric_text(c.accuracy, 100, 1), _metric_text(c.bits_per_byte, 1, 3)]
+        for c in cell.conditions
+    ]
+    metrics = [
+        _metrics_row("accuracy, points", cell.accuracy, 100),
+        _metrics_row("bits per byte saved", cell.bits_per_byte, 1),
+    ]
+    warnings = "".join(f"<li>{html.escape(w)}</li>" for w in cell.warnings)
+    return (
+        f"<div class='xfer-cell'><h4>{html.escape(cell.source)} &rarr; "
+        f"{html.escape(cell.target)}</h4>"
+        + _table_html(["condition", "accuracy, %", "bits per byte"], conditions)
+        + _table_html(
+            ["score", "Transfer Gain", "Efficiency", "Relative Transfer", "above control"], metrics
+        )
+        + f"<p>{html.escape(cell.reading)}</p>"
+        + (f"<ul>{warnings}</ul>" if warnings else "")
+        + cell.condition_chart_svg()
+        + found.learning_curve_svg()
+        + "</div>"
+    )

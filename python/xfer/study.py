@@ -1,0 +1,112 @@
+"""Running studies from Python."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from xfer import _native
+from xfer._native import StudySpec
+from xfer.result import Result
+
+PathLike = str | os.PathLike[str]
+Listener = Any  # called with an Event; the display modules are imported only when shown
+
+
+def run_study(
+    study: StudySpec | PathLike, run_folder: PathLike | None = None, *, progress: bool = True
+) -> Result:
+    """Runs a study, or takes it up where it stopped, and writes its report into `run_folder`.
+
+    `study` is a StudySpec or the path of a study file; `run_folder` is runs/<study name> unless
+    given. Safe to call again after an interrupt: finished steps are not repeated. Raises
+    `xfer.Error` ("run_mismatch") when the folder holds another study.
+    """
+    spec = _as_spec(study)
+    folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
+    with _display(spec, folder, progress) as listener:
+        return Result(_native.run_study(spec, folder, listener))
+
+
+async def run_study_async(
+    study: StudySpec | PathLike, run_folder: PathLike | None = None, *, progress: bool = True
+) -> Result:
+    """`run_study` without blocking the running event loop. Cancelling stops it at a safe point."""
+    spec = _as_spec(study)
+    folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
+    with _display(spec, folder, progress) as listener:
+        return Result(await _native.run_study_async(spec, folder, listener))
+
+
+def run_transfer_experiment(
+    source: str = "math",
+    target: str = "code",
+    *,
+    model: str | None = None,
+    seeds: Sequence[int] | None = None,
+    steps: int | None = None,
+    items: int | None = None,
+    run_folder: PathLike | None = None,
+    progress: bool = True,
+    **more: Any,
+) -> Result:
+    """How much training on `source` improves `target`: baseline, transfer, direct, sequential,
+    joint and the format control.
+
+    Options left out have the pilot's values (`xfer.StudySpec()`); `more` takes any other option of
+    a StudySpec. The same call with the same options resumes or just reports its earlier run.
+    """
+    chosen = {"model": model, "seeds": seeds, "steps": steps, "items": items, **more}
+    spec = transfer_spec(source, target, chosen)
+    return run_study(spec, run_folder, progress=progress)
+
+
+async def run_transfer_experiment_async(
+    source: str = "math",
+    target: str = "code",
+    *,
+    model: str | None = None,
+    seeds: Sequence[int] | None = None,
+    steps: int | None = None,
+    items: int | None = None,
+    run_folder: PathLike | None = None,
+    progress: bool = True,
+    **more: Any,
+) -> Result:
+    """`run_transfer_experiment` without blocking the running event loop."""
+    chosen = {"model": model, "seeds": seeds, "steps": steps, "items": items, **more}
+    spec = transfer_spec(source, target, chosen)
+    return await run_study_async(spec, run_folder, progress=progress)
+
+
+def transfer_spec(source: str, target: str, options: dict[str, Any]) -> StudySpec:
+    """The study of one pair. Unless named, it is called after the pair and what is unusual in it,
+    so that studies that differ never meet in one run folder."""
+    given = {k: v for k, v in options.items() if v is not None}
+    spec = StudySpec(pairs=[(source, target)], **given)
+    if "name" not in given:
+        spec.name = f"{source}_to_{target}"
+        usual = StudySpec(pairs=[(source, target)], name=spec.name, threads=spec.threads)
+        if spec != usual:
+            spec.name += "-" + hashlib.sha256(spec.to_toml().encode()).hexdigest()[:8]
+    return spec
+
+
+def default_run_folder(spec: StudySpec) -> Path:
+    return Path("runs") / spec.name
+
+
+def _as_spec(study: StudySpec | PathLike) -> StudySpec:
+    return study if isinstance(study, StudySpec) else StudySpec.from_toml_file(Path(study))
+
+
+def _display(spec: StudySpec, folder: Path, progress: bool) -> AbstractContextManager[Listener]:
+    if not progress:
+        return nullcontext()
+    from xfer.progress import best_display
+
+    return best_display(spec, folder)
