@@ -76,8 +76,11 @@ class Status:
         if event.seconds_left > 0:
             self.seconds_left, self._left_at = event.seconds_left, time.monotonic()
         kind = event.kind
+        if kind in ("leg_started", "step"):
+            self.doing = f"training {event.text}"
+        elif kind in ("eval_started", "eval_progress"):
+            self.doing = f"testing {event.text}"
         if kind in ("leg_started", "eval_started"):
-            self.doing = ("training " if kind == "leg_started" else "testing ") + event.text
             self.detail = ""
         elif kind == "step":
             self.detail = (

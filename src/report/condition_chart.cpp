@@ -47,7 +47,8 @@ Axis panel_axis(const CellReport& cell, const Panel& panel) {
 void draw_row(Markup& svg, const ConditionSummary& c, const Panel& panel, const Axis& axis,
               double middle) {
   const Metric& score = c.*panel.score;
-  chart_text(svg, 8, middle - 3, std::string(display_name(c.condition)), {13, "ink", "start", true});
+  chart_text(svg, 8, middle - 3, std::string(display_name(c.condition)),
+             {13, "ink", "start", true});
   const Estimate* e = score.estimate();
   chart_text(svg, 8, middle + 12, e ? with_interval(*e, panel.style) : "undefined",
              {12, "soft", "start", false});

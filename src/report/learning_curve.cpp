@@ -126,7 +126,8 @@ void draw_legend(Markup& svg, const ByCondition& curves) {
                        {"stroke", colour(condition)},
                        {"stroke-width", "2.2"},
                        {"stroke-dasharray", dash.empty() ? "none" : dash}});
-    chart_text(svg, x + 32, y + 4, std::string(display_name(condition)), {12, "ink", "start", false});
+    chart_text(svg, x + 32, y + 4, std::string(display_name(condition)),
+               {12, "ink", "start", false});
     ++i;
   }
 }

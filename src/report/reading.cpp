@@ -50,6 +50,9 @@ std::optional<double> control_share(const CellReport& cell) {
   return (gain->value - above->value) / gain->value;
 }
 
+/// A control below the baseline did harm of its own: what stands above it need not be skill.
+bool control_did_harm(const CellReport& cell) { return control_share(cell).value_or(0.0) < 0.0; }
+
 std::string gain_sentence(const CellReport& cell) {
   const auto [source, target] = names(cell);
   const Metric& gain = cell.accuracy.gain;
@@ -62,7 +65,8 @@ std::string gain_sentence(const CellReport& cell) {
              ", a Transfer Gain of " + amount + "; the interval excludes zero.";
     case Sign::down:
       return "Training on " + source + " lowered accuracy on " + target + " from " + from_to +
-             ", a Transfer Gain of " + amount + "; the interval lies below zero: negative transfer.";
+             ", a Transfer Gain of " + amount +
+             "; the interval lies below zero: negative transfer.";
     default:
       return "Training on " + source + " took accuracy on " + target + " from " + from_to +
              ", a Transfer Gain of " + amount +
@@ -79,8 +83,16 @@ std::string control_sentence_for_gain(const CellReport& cell) {
       number(control, Style::points) + " points";
   const std::string of_it =
       share > 0.0 ? ", " + number(share, Style::share) + "% of that" : std::string();
+  if (control_did_harm(cell))
+    return "The format control (the same prompts with shuffled answers) ends " +
+           number(-control, Style::percent) +
+           " points below the baseline: wrong answers did harm of their own, so this control "
+           "cannot tell skill from answer habit, and the " +
+           points(above) + " above it prove nothing.";
   switch (sign(above)) {
     case Sign::up:
+      if (sign(cell.bits_per_byte_after_first.gain) == Sign::down)
+        return reached + of_it + "; " + points(above) + " remain above it.";
       return reached + of_it + "; " + points(above) + " remain above it" +
              (share > habit_share ? ", so most of the gain is answer habit (style), but not all: "
                                     "the rest is distinguishable from zero."
@@ -95,7 +107,8 @@ std::string control_sentence_for_gain(const CellReport& cell) {
   if (share > habit_share) {
     const double room = above.estimate()->upper;
     const bool sure = room <= (1.0 - habit_share) * cell.accuracy.gain.estimate()->value;
-    return rest + (sure ? " Most of the gain is therefore" : " By the estimates most of the gain is") +
+    return rest +
+           (sure ? " Most of the gain is therefore" : " By the estimates most of the gain is") +
            " answer habit, the style of answering that any worked answers teach, not a skill "
            "carried over" +
            (sure ? "; the interval leaves room for at most " : ", but the interval leaves room for "
@@ -140,15 +153,15 @@ std::string bits_control_clause(const CellReport& cell) {
   const bool skill_in_accuracy = sign(cell.accuracy.gain_above_control) == Sign::up;
   switch (sign(above)) {
     case Sign::up:
-      return ", and by " + bits_size(above) + " more than under the format control" +
+      return ", and end " + bits_size(above) + " below the format control" +
              (skill_in_accuracy ? ": this agrees that something beyond style carried over"
                                 : ": a sign of skill that accuracy alone does not show");
     case Sign::down:
-      return ", but under the format control they fell by " + bits_size(above) +
-             " more: no sign of skill carried over";
+      return ", but end " + bits_size(above) +
+             " above the format control: no sign of skill carried over";
     case Sign::unclear:
-      return ", no more than under the format control as far as can be told (" +
-             with_interval(*above.estimate(), Style::bits_change) + " more)" +
+      return ", which the format control matches as far as can be told (a difference of " +
+             with_interval(*above.estimate(), Style::bits_change) + ")" +
              (skill_in_accuracy ? ": this does not confirm a gain beyond style"
                                 : ": this agrees that no skill beyond style has been shown");
     case Sign::missing: break;
@@ -178,8 +191,10 @@ std::string bits_sentence(const CellReport& cell) {
       const std::string text = subject + " rose by " + bits_size(change) +
                                ": the reference answers became less probable";
       if (doubtful || accuracy == Sign::unclear) return text + ".";
-      return text + (accuracy == Sign::down ? ", which agrees with accuracy."
-                                            : ", which speaks against a gain in skill.");
+      return text + (accuracy == Sign::down
+                         ? ", which agrees with accuracy."
+                         : ", which speaks against a gain in skill: what changed is the way of "
+                           "answering (answer habit), not what the model knows.");
     }
     default: {
       const std::string text = subject +
@@ -200,8 +215,8 @@ std::string efficiency_sentence(const CellReport& cell) {
   const std::string tail =
       cell.finding == Finding::answer_habit ? "; this counts the answer habit as gain" : "";
   return "Transfer Efficiency is " + number(efficiency.estimate()->value, Style::share) + "% " +
-         interval(*efficiency.estimate(), Style::share) + " of what the same training on " + names(cell).target + " itself gains (" +
-         points(cell.accuracy.ceiling) + ")" + tail + ".";
+         interval(*efficiency.estimate(), Style::share) + " of what the same training on " +
+         names(cell).target + " itself gains (" + points(cell.accuracy.ceiling) + ")" + tail + ".";
 }
 
 /// "4.2 points [2.0, 6.4]": the size of a difference whose direction the sentence gives.
@@ -211,7 +226,8 @@ std::string points_size(const Metric& metric) {
   return number(e.value, Style::percent) + " points " + interval(e, Style::percent);
 }
 
-std::string against_direct(const Metric& metric, const std::string& run, const std::string& direct) {
+std::string against_direct(const Metric& metric, const std::string& run,
+                           const std::string& direct) {
   switch (sign(metric)) {
     case Sign::up: return run + " is higher than " + direct + " by " + points_size(metric);
     case Sign::down: return run + " is lower than " + direct + " by " + points_size(metric);
@@ -258,13 +274,17 @@ std::string next_sentence(const CellReport& cell) {
   switch (cell.finding) {
     case Finding::inconclusive: return more_data(cell.accuracy.gain, "the gain");
     case Finding::unsettled:
+      if (control_did_harm(cell))
+        return "To settle it, use a control that does no harm of its own, such as another "
+               "domain's worked answers.";
       return more_data(cell.accuracy.gain_above_control, "the gain above the format control");
     case Finding::answer_habit:
-      if (sign(cell.accuracy.gain_above_control) == Sign::down)
+      if (sign(cell.accuracy.gain_above_control) != Sign::unclear)
         return "To look for skill beneath the habit, start from a model that already answers in "
                "this style.";
       return "To look for skill beneath the habit, start from a model that already answers in "
-             "this style, or use more seeds and items  to narrow the interval above the format control.";
+             "this style, or use more seeds and items to narrow the interval above the format "
+             "control.";
     case Finding::uncontrolled_gain:
       return cell.accuracy.gain_above_control.defined()
                  ? "Mend the extraction of answers before reading this as transfer."
@@ -327,8 +347,13 @@ Finding find_finding(const CellReport& cell) {
       accuracy_doubts(cell, {Condition::transfer, Condition::format_control}).empty();
   if (!cell.accuracy.gain_above_control.defined() || !control_usable)
     return Finding::uncontrolled_gain;
+  const Sign bits = sign(cell.bits_per_byte_after_first.gain);
   switch (sign(cell.accuracy.gain_above_control)) {
-    case Sign::up: return Finding::transfer;
+    case Sign::up:
+      // More answers right while the reference answers become less probable: the way of answering
+      // changed, not the skill.
+      if (bits == Sign::down) return Finding::answer_habit;
+      return control_did_harm(cell) && bits != Sign::up ? Finding::unsettled : Finding::transfer;
     case Sign::down: return Finding::answer_habit;
     default:
       return control_share(cell).value_or(0.0) > habit_share ? Finding::answer_habit
@@ -346,7 +371,8 @@ std::string write_headline(const CellReport& cell) {
   switch (cell.finding) {
     case Finding::held_back: return text + ": verdict held back, the measurement is in doubt.";
     case Finding::transfer: return text + ": transfer beyond answer habit.";
-    case Finding::answer_habit: return text + ": answer habit; accuracy shows no skill carried over.";
+    case Finding::answer_habit:
+      return text + ": answer habit; accuracy shows no skill carried over.";
     case Finding::unsettled: return text + ": skill or answer habit, not settled.";
     case Finding::uncontrolled_gain:
       return text + ": a gain that may be answer habit, as no usable control stands beside it.";

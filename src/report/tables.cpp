@@ -84,7 +84,8 @@ Table metrics_table(const CellReport& cell) {
   row("Joint − direct", &TransferMetrics::joint_over_direct, Style::points, Style::bits_change);
   table.notes.insert(table.notes.begin(),
                      "Bits per byte are shown as reductions: positive is better in every column.");
-  for (const std::string& note : cell.notes) table.notes.push_back("Note: " + clean_text(note) + ".");
+  for (const std::string& note : cell.notes)
+    table.notes.push_back("Note: " + clean_text(note) + ".");
   return table;
 }
 

@@ -38,8 +38,8 @@ def test_the_status_says_what_is_going_on(spec: xfer.StudySpec) -> None:
     assert status.update(event("leg_started", text="math, seed 0", total_units=10.0)) is None
     status.update(
         event(
-            "step", step=3, steps=150, loss=1.25, tokens_per_second=4321.0, done_units=2.5,
-            total_units=10.0, seconds_left=90.0,
+            "step", text="math, seed 0", step=3, steps=150, loss=1.25, tokens_per_second=4321.0,
+            done_units=2.5, total_units=10.0, seconds_left=90.0,
         )
     )  # fmt: skip
     assert status.now == "training math, seed 0: step 3/150, loss 1.250, 4,321 tokens/s"

@@ -65,7 +65,8 @@ TEST(ConditionChart, survives_the_extremes) {
 
 TEST(LearningCurve, has_a_line_for_each_seed_and_each_mean) {
   CellPlan plan;
-  plan.accuracy = {{Condition::baseline, 0.2}, {Condition::transfer, 0.4}, {Condition::direct, 0.6}};
+  plan.accuracy = {
+      {Condition::baseline, 0.2}, {Condition::transfer, 0.4}, {Condition::direct, 0.6}};
   const std::string svg = learning_curve_svg(make_cell(plan));
   EXPECT_EQ(xml_problem(svg), "");
   EXPECT_EQ(count(svg, "<polyline"), 2U * (2U * 2U + 2U));

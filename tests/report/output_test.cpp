@@ -89,7 +89,8 @@ TEST(Json, holds_the_documented_keys) {
   EXPECT_EQ(cell["source"], "math");
   for (const char* score : {"accuracy", "bits_per_byte", "bits_per_byte_after_first"})
     for (const char* metric : {"gain", "gain_above_control", "ceiling", "efficiency",
-                               "relative_transfer", "sequential_over_direct", "joint_over_direct"}) {
+                               "relative_transfer", "sequential_over_direct",
+                               "joint_over_direct"}) {
       const json& m = cell["metrics"][score][metric];
       EXPECT_TRUE(m.contains("undefined") ||
                   (m["lower"].is_number() && m["value"].is_number() && m["upper"].is_number()))

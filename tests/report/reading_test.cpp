@@ -57,7 +57,7 @@ TEST(Reading, of_a_clear_transfer) {
             "gains +3.3 points, 27% of that; +9.0 points [5.0, 13.0] remain above it, so the gain "
             "is more than answer habit. Bits per byte of the reference answers after their first "
             "token, a score that leaves out the choice of style, fell by 0.051 [0.040, 0.062], "
-            "and by 0.030 [0.020, 0.040] more than under the format control: this agrees that "
+            "and end 0.030 [0.020, 0.040] below the format control: this agrees that "
             "something beyond style carried over. Transfer Efficiency is 45% [30, 61] of what the "
             "same training on code itself gains (+27.3 points [22.0, 33.0]). The sequential "
             "run (math, then code) cannot be told apart from training on code alone (+1.0 points "
@@ -105,6 +105,30 @@ TEST(Reading, of_a_control_that_beats_transfer) {
   expect_says(read(cell), {"133% of that, and ends above the transfer run",
                            "no skill from the source shows"});
   EXPECT_EQ(cell.finding, Finding::answer_habit);
+}
+
+TEST(Reading, of_a_control_that_did_harm_proves_nothing) {
+  CellReport cell = clear_transfer();
+  cell.accuracy.gain_above_control = Estimate{0.345, 0.30, 0.39};
+  cell.bits_per_byte_after_first.gain = Estimate{-0.057, -0.078, -0.039};
+  std::string text = read(cell);
+  EXPECT_EQ(cell.finding, Finding::answer_habit);
+  expect_says(text, {"ends 22.2 points below the baseline", "prove nothing",
+                     "the way of answering (answer habit), not what the model knows"});
+  expect_never_says(text, {"more than answer habit", "alone gains"});
+  cell.bits_per_byte_after_first.gain = Estimate{0.001, -0.02, 0.02};
+  text = read(cell);
+  EXPECT_EQ(cell.finding, Finding::unsettled);
+  expect_says(text, {"a control that does no harm of its own"});
+}
+
+TEST(Reading, of_right_answers_without_more_probable_references_is_habit) {
+  CellReport cell = clear_transfer();
+  cell.bits_per_byte_after_first.gain = Estimate{-0.02, -0.03, -0.01};
+  const std::string text = read(cell);
+  EXPECT_EQ(cell.finding, Finding::answer_habit);
+  expect_says(text, {"remain above it.", "answer habit"});
+  expect_never_says(text, {"more than answer habit"});
 }
 
 TEST(Reading, leaves_open_what_the_interval_leaves_open) {
