@@ -24,7 +24,7 @@ from typing import Any
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["RAYON_NUM_THREADS"] = "1"
 
-import xfer  # noqa: E402
+import xfer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FIXTURES = REPOSITORY / "tests" / "text" / "data"
@@ -58,7 +58,9 @@ def smollm2_file(folder: Path) -> Path | None:
 
 def default_text() -> str:
     """About a megabyte of this repository's code and prose, and text in many scripts."""
-    paths = [p for kind in ("*.py", "*.cpp", "*.hpp", "*.md") for p in sorted(REPOSITORY.rglob(kind))]
+    paths = [
+        p for kind in ("*.py", "*.cpp", "*.hpp", "*.md") for p in sorted(REPOSITORY.rglob(kind))
+    ]
     paths += [FIXTURES / "cases.json"]
     parts, size = [], 0
     for path in paths:

@@ -21,16 +21,21 @@ def with_error(metric: dict[str, Any], scale: float, digits: int) -> str:
 
 def table(report: dict[str, Any], score: str, name: str, scale: float, digits: int) -> str:
     cells = {(c["source"], c["target"]): c for c in report["cells"]}
-    domains = sorted({d for pair in cells for d in pair}, key=lambda d: list(
-        dict.fromkeys(p[0] for p in report["study"]["pairs"])).index(d))
+    domains = sorted(
+        {d for pair in cells for d in pair},
+        key=lambda d: list(dict.fromkeys(p[0] for p in report["study"]["pairs"])).index(d),
+    )
     lines = ["| trained on | " + " | ".join(domains) + " |", "|:--|" + "--:|" * len(domains)]
     for source in domains:
         row = []
         for target in domains:
             if source == target:
                 any_cell = next(c for (_, t), c in cells.items() if t == target)
-                metric = any_cell["metrics"][score]["ceiling"] if name == "gain" else {
-                    "undefined": "the control has no diagonal"}
+                metric = (
+                    any_cell["metrics"][score]["ceiling"]
+                    if name == "gain"
+                    else {"undefined": "the control has no diagonal"}
+                )
                 row.append(f"**{with_error(metric, scale, digits)}**")
             else:
                 row.append(with_error(cells[source, target]["metrics"][score][name], scale, digits))

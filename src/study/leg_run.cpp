@@ -131,6 +131,8 @@ task<void> StudyRun::train_step(LegCursor& cursor, const TrainingData& data) {
   std::string problem;
   try {
     ForwardBackwardRequest request(std::move(batch.data));
+    // Only the loss is read: what the prompts score is not worth its time.
+    request.all_logprobs = false;
     auto computing = cursor.trainer->forward_backward(std::move(request));
     const ForwardBackwardResult result = co_await std::move(computing);
     row.loss = result.metrics.at("loss:sum");

@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 class JsonField {
 public:
   JsonField(const Json& value, std::string origin, std::string path)
-      : value_(&value), origin_(std::move(origin)), path_(std::move(path)) {}
+      : JsonField(value, std::move(origin), std::move(path), 0) {}
 
   const Json& value() const noexcept { return *value_; }
   const std::string& origin() const noexcept { return origin_; }
@@ -30,10 +30,10 @@ public:
     if (!value_->is_object()) bad("expected an object");
     const auto found = value_->find(key);
     return {found == value_->end() ? null : *found, origin_,
-            path_.empty() ? std::string(key) : path_ + "." + key};
+            path_.empty() ? std::string(key) : path_ + "." + key, depth_ + 1};
   }
   JsonField at(std::size_t index) const {
-    return {(*value_)[index], origin_, path_ + "[" + std::to_string(index) + "]"};
+    return {(*value_)[index], origin_, path_ + "[" + std::to_string(index) + "]", depth_ + 1};
   }
   std::size_t array_size() const {
     if (!value_->is_array()) bad("expected an array");
@@ -69,6 +69,14 @@ public:
   }
 
 private:
+  /// No honest file comes near it; readers that call themselves rely on it.
+  static constexpr int depth_max = 50;
+
+  JsonField(const Json& value, std::string origin, std::string path, int depth)
+      : value_(&value), origin_(std::move(origin)), path_(std::move(path)), depth_(depth) {
+    if (depth_ > depth_max)
+      bad("nested too deeply (allowed " + std::to_string(depth_max) + " levels)");
+  }
   [[noreturn]] void fail(Errc code, const std::string& what) const {
     throw Error(code, "tokenizer: " + origin_ +
                           (path_.empty() ? std::string() : ": field " + path_) + ": " + what);
@@ -76,6 +84,7 @@ private:
   const Json* value_;
   std::string origin_;
   std::string path_;
+  int depth_;
 };
 
 /// Throws `bad_data` naming the file when `text` is not JSON.

@@ -31,7 +31,10 @@ for c in range(1, 0x110001):
             ranges.append(f"{{0x{first:X},0x{c - 1:X},{classes[first]}}},")
         first = c
 
-print(f"// Made by make_unicode_ranges.py with tokenizers {tokenizers.__version__}: first, last, classes.")
+print(
+    "// Made by make_unicode_ranges.py with tokenizers "
+    f"{tokenizers.__version__}: first, last, classes."
+)
 line = ""
 for entry in ranges:
     if len(line) + len(entry) > 100:

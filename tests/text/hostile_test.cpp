@@ -65,11 +65,25 @@ TEST(HostileTokenizer, values_of_another_kind) {
 TEST(HostileTokenizer, deep_nesting) {
   const std::string deep = std::string(200000, '[') + std::string(200000, ']');
   try_out([&] { return Tokenizer::from_huggingface(deep, "deep"); });
-  std::string steps = R"({"type":"ByteLevel"})";
-  for (int i = 0; i < 2000; ++i) steps = R"({"type":"Sequence","pretokenizers":[)" + steps + "]}";
-  test::Json document = test::Json::parse(test::fixture_text("gpt2.json"));
-  document["pre_tokenizer"] = test::Json::parse(steps);
-  try_out([&] { return Tokenizer::from_huggingface(document.dump(), "steps"); });
+  for (const std::string list : {"pretokenizers", "normalizers", "decoders", "processors"}) {
+    std::string nested = R"({"type":"ByteLevel"})";
+    std::string head;
+    std::string tail;
+    for (int i = 0; i < 100000; ++i) {
+      head += R"({"type":"Sequence",")" + list + "\":[";
+      tail += "]}";
+    }
+    const std::string field = list == "pretokenizers" ? "pre_tokenizer"
+                              : list == "normalizers" ? "normalizer"
+                              : list == "decoders"    ? "decoder"
+                                                      : "post_processor";
+    test::Json document = test::Json::parse(test::fixture_text("gpt2.json"));
+    document[field] = "PLACE";
+    std::string text = document.dump();
+    text.replace(text.find("\"PLACE\""), 7, head + nested + tail);
+    test::expect_error(Errc::bad_data, {field, "nested too deeply"},
+                       [&] { Tokenizer::from_huggingface(text, "nested"); });
+  }
 }
 
 }  // namespace

@@ -8,8 +8,17 @@ texts below; what matters is that every part of the reader is used.
 import json
 import pathlib
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
-from tokenizers import processors, trainers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 HERE = pathlib.Path(__file__).parent
 LLAMA3 = (
@@ -29,9 +38,11 @@ TEXTS = [
     "it's, IT'S, they'll, THEY'LL, don't, I'd, we've, you're, I'm, '\u017f",
     "1234567 3.14159 0x1F \u0661\u0662\u0663 \u00bd \u2167 \u00b2",
     "H\u00e9llo w\u00f6rld na\u00efve e\u0301 n\u0303 A\u030a \u212b \ufb01",
-    "\u041f\u0440\u0438\u0432\u0435\u0442, \u043c\u0438\u0440! \u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 \u0928\u092e\u0938\u094d\u0924\u0947",
+    "\u041f\u0440\u0438\u0432\u0435\u0442, \u043c\u0438\u0440! "
+    "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 \u0928\u092e\u0938\u094d\u0924\u0947",
     "\u4e16\u754c\u3001\u3053\u3093\u306b\u3061\u306f\u3002\uc548\ub155 \u1112\u1161\u11ab",
-    "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308 \U0001f1e9\U0001f1ea \U0001f44d\U0001f3fd",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308 "
+    "\U0001f1e9\U0001f1ea \U0001f44d\U0001f3fd",
     "nbsp\u00a0here \u3000wide \u2028line \u0085next \u180evowel \u200bzero",
     "a\u0323\u0307 a\u0307\u0323 q\u0307\u0323",
     "!!! ... --- $5 #tag @user a_b-c/d\\e",
@@ -79,7 +90,7 @@ def llama3():
     document["model"]["vocab"]["\u0120trailing"] = len(document["model"]["vocab"])
     tokenizer = Tokenizer.from_str(json.dumps(document))
     names = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>"]
-    tokenizer.add_special_tokens(names + ["<|eot_id|>"])
+    tokenizer.add_special_tokens([*names, "<|eot_id|>"])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<|begin_of_text|> $A",
         special_tokens=[("<|begin_of_text|>", tokenizer.token_to_id("<|begin_of_text|>"))],
@@ -160,7 +171,9 @@ def main():
                 ids = tokenizer.encode(sample, add_special_tokens=False).ids
                 decoded = tokenizer.decode(ids, skip_special_tokens=False)
                 cases.append([name, parse_special, sample, ids, decoded])
-    lines = ",\n".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases)
+    lines = ",\n".join(
+        json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases
+    )
     (HERE / "cases.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
