@@ -50,8 +50,14 @@ std::optional<double> control_share(const CellReport& cell) {
   return (gain->value - above->value) / gain->value;
 }
 
-/// A control below the baseline did harm of its own: what stands above it need not be skill.
-bool control_did_harm(const CellReport& cell) { return control_share(cell).value_or(0.0) < 0.0; }
+/// A control clearly below the baseline did harm of its own: what stands above it need not be
+/// skill. A control that only happens to end a little lower has shown no harm.
+bool control_did_harm(const CellReport& cell) {
+  const ConditionSummary* base = cell.find(Condition::baseline);
+  const ConditionSummary* control = cell.find(Condition::format_control);
+  return base && control && base->accuracy.defined() && control->accuracy.defined() &&
+         control->accuracy.estimate()->upper < base->accuracy.estimate()->value;
+}
 
 std::string gain_sentence(const CellReport& cell) {
   const auto [source, target] = names(cell);

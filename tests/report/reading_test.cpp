@@ -110,6 +110,7 @@ TEST(Reading, of_a_control_that_beats_transfer) {
 TEST(Reading, of_a_control_that_did_harm_proves_nothing) {
   CellReport cell = clear_transfer();
   cell.accuracy.gain_above_control = Estimate{0.345, 0.30, 0.39};
+  cell.conditions[3].accuracy = Estimate{0.0, 0.0, 0.012};
   cell.bits_per_byte_after_first.gain = Estimate{-0.057, -0.078, -0.039};
   std::string text = read(cell);
   EXPECT_EQ(cell.finding, Finding::answer_habit);
@@ -120,6 +121,17 @@ TEST(Reading, of_a_control_that_did_harm_proves_nothing) {
   text = read(cell);
   EXPECT_EQ(cell.finding, Finding::unsettled);
   expect_says(text, {"a control that does no harm of its own"});
+}
+
+TEST(Reading, of_a_control_a_little_below_the_baseline_sees_no_harm) {
+  CellReport cell = clear_transfer();
+  cell.accuracy.gain_above_control = Estimate{0.126, 0.08, 0.17};
+  cell.conditions[3].accuracy = Estimate{0.217, 0.18, 0.26};
+  const std::string text = read(cell);
+  EXPECT_EQ(cell.finding, Finding::transfer);
+  expect_says(text, {"alone gains −0.3 points; +12.6 points [8.0, 17.0] remain above it",
+                     "more than answer habit"});
+  expect_never_says(text, {"prove nothing", "did harm"});
 }
 
 TEST(Reading, of_right_answers_without_more_probable_references_is_habit) {
