@@ -42,7 +42,10 @@ std::vector<std::pair<std::string, std::string>> definitions() {
       {"Reading", "“Not distinguishable from zero” means that the interval contains zero; it "
                   "does not mean that there is no effect. A gain counts as answer habit when the "
                   "format control reaches more than half of it and the rest is not "
-                  "distinguishable from zero. The verdict on accuracy is held back when the "
+                  "distinguishable from zero, when the control ends above the transfer run, or "
+                  "when the reference answers became less probable after their first token. A "
+                  "control whose interval lies below the baseline did harm of its own, and a gain "
+                  "above it counts as skill only where bits per byte improved too. The verdict on accuracy is held back when the "
                   "baseline scores exactly 0 or when no final answer could be found in more than "
                   "5% of the baseline's or the transfer model's answers."},
   };

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 namespace xfer::report {
 namespace {
@@ -40,23 +39,6 @@ std::string basis(const CellReport& cell) {
     return "95% interval over " + items +
            "; with one seed the spread between training runs is not in it";
   return "95% interval over " + counted(c.seeds, "seed") + " and " + items;
-}
-
-/// Share of the gain that the format control reaches too; nothing when that has no meaning.
-std::optional<double> control_share(const CellReport& cell) {
-  const Estimate* gain = cell.accuracy.gain.estimate();
-  const Estimate* above = cell.accuracy.gain_above_control.estimate();
-  if (!gain || !above || !(gain->value > 0.0)) return std::nullopt;
-  return (gain->value - above->value) / gain->value;
-}
-
-/// A control clearly below the baseline did harm of its own: what stands above it need not be
-/// skill. A control that only happens to end a little lower has shown no harm.
-bool control_did_harm(const CellReport& cell) {
-  const ConditionSummary* base = cell.find(Condition::baseline);
-  const ConditionSummary* control = cell.find(Condition::format_control);
-  return base && control && base->accuracy.defined() && control->accuracy.defined() &&
-         control->accuracy.estimate()->upper < base->accuracy.estimate()->value;
 }
 
 std::string gain_sentence(const CellReport& cell) {
@@ -331,41 +313,6 @@ std::string missing_reading(const CellReport& cell) {
 }
 
 }  // namespace
-
-Sign sign(const Metric& metric) noexcept {
-  const Estimate* e = metric.estimate();
-  if (!e) return Sign::missing;
-  if (e->lower > 0.0) return Sign::up;
-  if (e->upper < 0.0) return Sign::down;
-  return Sign::unclear;
-}
-
-Finding find_finding(const CellReport& cell) {
-  if (!cell.accuracy.gain.defined()) return Finding::incomplete;
-  if (!accuracy_doubts(cell, {Condition::baseline, Condition::transfer}).empty())
-    return Finding::held_back;
-  switch (sign(cell.accuracy.gain)) {
-    case Sign::down: return Finding::loss;
-    case Sign::unclear: return Finding::inconclusive;
-    default: break;
-  }
-  const bool control_usable =
-      accuracy_doubts(cell, {Condition::transfer, Condition::format_control}).empty();
-  if (!cell.accuracy.gain_above_control.defined() || !control_usable)
-    return Finding::uncontrolled_gain;
-  const Sign bits = sign(cell.bits_per_byte_after_first.gain);
-  switch (sign(cell.accuracy.gain_above_control)) {
-    case Sign::up:
-      // More answers right while the reference answers become less probable: the way of answering
-      // changed, not the skill.
-      if (bits == Sign::down) return Finding::answer_habit;
-      return control_did_harm(cell) && bits != Sign::up ? Finding::unsettled : Finding::transfer;
-    case Sign::down: return Finding::answer_habit;
-    default:
-      return control_share(cell).value_or(0.0) > habit_share ? Finding::answer_habit
-                                                             : Finding::unsettled;
-  }
-}
 
 std::string write_headline(const CellReport& cell) {
   if (cell.finding == Finding::incomplete)

@@ -4,6 +4,7 @@
 #include "xfer/report/report.hpp"
 #include "xfer/study/spec.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,13 @@ inline constexpr double habit_share = 0.5;
 /// Where an interval lies. `missing` for an undefined metric.
 enum class Sign { missing, down, unclear, up };
 Sign sign(const Metric& metric) noexcept;
+
+/// Share of the gain that the format control reaches too; nothing when that has no meaning.
+std::optional<double> control_share(const CellReport& cell);
+
+/// A control clearly below the baseline did harm of its own: what stands above it need not be
+/// skill. A control that only happens to end a little lower has shown no harm.
+bool control_did_harm(const CellReport& cell);
 
 /// Why the accuracy of these conditions cannot be trusted to compare them; empty when it can.
 std::vector<std::string> accuracy_doubts(const CellReport& cell,

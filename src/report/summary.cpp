@@ -184,20 +184,6 @@ CellReport summarise(const study::CellResult& cell, const study::StudySpec& spec
 
 }  // namespace
 
-std::string_view to_string(Finding finding) noexcept {
-  switch (finding) {
-    case Finding::incomplete: return "incomplete";
-    case Finding::held_back: return "held_back";
-    case Finding::transfer: return "transfer";
-    case Finding::answer_habit: return "answer_habit";
-    case Finding::unsettled: return "unsettled";
-    case Finding::uncontrolled_gain: return "uncontrolled_gain";
-    case Finding::inconclusive: return "inconclusive";
-    case Finding::loss: return "loss";
-  }
-  return "incomplete";
-}
-
 Report make_report(study::StudyResult result) {
   Report report;
   report.result = std::move(result);

@@ -41,8 +41,8 @@ public:
       Span span{at, after};
       if ((parse_special || !token->special) && accepts(*token, text, done, span)) {
         if (span.start > done) on_text(text.substr(done, span.start - done));
-        // As in `tokenizers`, white space that an `rstrip` took may hold further tokens; `lstrip` can
-        // then leave nothing of them.
+        // As in `tokenizers`, white space that an `rstrip` took may hold further tokens; `lstrip`
+        // can then leave nothing of them.
         if (span.start < span.end) on_token(token->id);
         done = span.end;
       }

@@ -1,8 +1,8 @@
 // Reading the tokenizer in GGUF metadata (ggml-org/ggml, docs/gguf.md).
+#include "xfer/files/gguf.hpp"
 #include "text/byte_alphabet.hpp"
 #include "text/tokenizer_parts.hpp"
 #include "xfer/error.hpp"
-#include "xfer/files/gguf.hpp"
 
 #include <algorithm>
 
@@ -173,6 +173,8 @@ private:
 
 }  // namespace
 
-TokenizerParts parts_from_gguf(const std::filesystem::path& path) { return Reader(path).run(); }
+TokenizerParts parts_from_gguf(const std::filesystem::path& path) {
+  return Reader(path).run();
+}
 
 }  // namespace xfer::text

@@ -166,7 +166,8 @@ void read_post_processor(const JsonField& field, TokenizerParts& parts) {
     if (i != 0) item.not_supported("only one token, in front of the text, can be added");
     const std::string name = item["SpecialToken"]["id"].text();
     const JsonField ids = field["special_tokens"][name.c_str()]["ids"];
-    if (ids.array_size() != 1) ids.not_supported("only one token, in front of the text, is allowed");
+    if (ids.array_size() != 1)
+      ids.not_supported("only one token, in front of the text, is allowed");
     const auto id = static_cast<std::int32_t>(ids.at(0).integer(0, token_ids_max));
     if (!parts.vocabulary.has(id)) ids.bad("no token has this id");
     parts.bos = id;

@@ -206,7 +206,9 @@ std::unique_ptr<Splitter> make_digit_splitter(bool individual) {
   return std::make_unique<DigitSplitter>(individual);
 }
 
-std::unique_ptr<Splitter> make_prefix_space() { return std::make_unique<PrefixSpace>(); }
+std::unique_ptr<Splitter> make_prefix_space() {
+  return std::make_unique<PrefixSpace>();
+}
 
 std::unique_ptr<Splitter> make_pattern_splitter(std::string_view pattern, SplitBehavior behavior) {
   if (behavior == SplitBehavior::isolated) {

@@ -21,11 +21,9 @@ constexpr std::uint32_t first_unstable = 0x300;
 std::span<const utf8proc_int32_t> decompose(std::uint32_t code,
                                             std::array<utf8proc_int32_t, 32>& room) {
   int boundary = 0;
-  const auto count =
-      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code), room.data(),
-                              static_cast<utf8proc_ssize_t>(room.size()),
-                              static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE),
-                              &boundary);
+  const auto count = utf8proc_decompose_char(
+      static_cast<utf8proc_int32_t>(code), room.data(), static_cast<utf8proc_ssize_t>(room.size()),
+      static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE), &boundary);
   if (count < 0 || count > static_cast<utf8proc_ssize_t>(room.size()))
     throw Error(Errc::internal, "normalization: cannot decompose a character");
   return std::span(room.data(), static_cast<std::size_t>(count));
@@ -36,16 +34,16 @@ bool is_starter(utf8proc_int32_t code) {
 }
 
 void compose(std::vector<utf8proc_int32_t>& codes) {
-  const auto count = utf8proc_normalize_utf32(
-      codes.data(), static_cast<utf8proc_ssize_t>(codes.size()),
-      static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
+  const auto count =
+      utf8proc_normalize_utf32(codes.data(), static_cast<utf8proc_ssize_t>(codes.size()),
+                               static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
   if (count < 0) throw Error(Errc::internal, "normalization: cannot compose characters");
   codes.resize(static_cast<std::size_t>(count));
 }
 
-/// For every code point, whether text around it may not be in form C. Safe code points are starters,
-/// their own composition, and never a later part of another's decomposition; so text between two of
-/// them is normalized on its own.
+/// For every code point, whether text around it may not be in form C. Safe code points are
+/// starters, their own composition, and never a later part of another's decomposition; so text
+/// between two of them is normalized on its own.
 std::vector<bool> make_unstable_table() {
   std::vector<bool> unstable(code_points_max, false);
   std::array<utf8proc_int32_t, 32> room{};

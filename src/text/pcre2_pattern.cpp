@@ -11,7 +11,8 @@ namespace {
 
 // \s of PCRE2 has U+180E as well, which is not White_Space.
 constexpr std::string_view white_space =
-    R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+    R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F})"
+    R"(\x{3000})";
 
 /// Whether `name` is a script, such as Han.
 bool is_script(std::string_view name) {
@@ -122,6 +123,8 @@ private:
 
 }  // namespace
 
-std::string pcre2_from_oniguruma(std::string_view pattern) { return Rewriter(pattern).run(); }
+std::string pcre2_from_oniguruma(std::string_view pattern) {
+  return Rewriter(pattern).run();
+}
 
 }  // namespace xfer::text

@@ -30,7 +30,9 @@ std::string message_of(int code) {
   return reinterpret_cast<const char*>(text.data());
 }
 
-PCRE2_SPTR units(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
+PCRE2_SPTR units(std::string_view text) {
+  return reinterpret_cast<PCRE2_SPTR>(text.data());
+}
 
 Code compile(std::string_view pattern) {
   const std::string rewritten = pcre2_from_oniguruma(pattern);
@@ -135,7 +137,8 @@ public:
     std::size_t done = 0;
     for (std::size_t at = text.find(literal_); at != std::string_view::npos;
          at = text.find(literal_, done)) {
-      if (at != done && behavior_ != SplitBehavior::keep_matches) sink(text.substr(done, at - done));
+      if (at != done && behavior_ != SplitBehavior::keep_matches)
+        sink(text.substr(done, at - done));
       if (behavior_ != SplitBehavior::drop_matches) sink(literal_);
       done = at + literal_.size();
     }

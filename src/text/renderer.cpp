@@ -85,8 +85,8 @@ std::vector<std::int32_t> TemplateRenderer::stop_tokens() const {
 
 std::string TemplateRenderer::parse_answer(const std::vector<std::int32_t>& completion) const {
   const Tokens stops = stop_tokens();
-  const auto end = std::find_first_of(completion.begin(), completion.end(), stops.begin(),
-                                      stops.end());
+  const auto end =
+      std::find_first_of(completion.begin(), completion.end(), stops.begin(), stops.end());
   std::string answer = tokenizer_.decode(std::span(completion.begin(), end));
   for (const std::string& stop : stop_strings())
     answer.resize(std::min(answer.find(stop), answer.size()));

@@ -69,8 +69,9 @@ void read_ranks(std::string_view text, const std::string& origin, Vocabulary& vo
     if (error != std::errc() || stop != digits.data() + digits.size())
       bad_line(origin, line_number, "the rank is not a number");
     if (rank != vocabulary.size())
-      bad_line(origin, line_number, "ranks must follow one another (got " + std::to_string(rank) +
-                                        ", expected " + std::to_string(vocabulary.size()) + ")");
+      bad_line(origin, line_number,
+               "ranks must follow one another (got " + std::to_string(rank) + ", expected " +
+                   std::to_string(vocabulary.size()) + ")");
     if (rank >= token_ids_max - 1024) bad_line(origin, line_number, "too many tokens");
     if (vocabulary.find(*bytes)) bad_line(origin, line_number, "the token is in the file twice");
     vocabulary.add(rank, *bytes);
@@ -113,7 +114,8 @@ std::vector<std::string> llama3_specials() {
                                     "<|eot_id|>",
                                     "<|python_tag|>",
                                     "<|image|>"};
-  const auto reserved = numbered("<|reserved_special_token_", 2, 256 - static_cast<int>(names.size()));
+  const auto reserved =
+      numbered("<|reserved_special_token_", 2, 256 - static_cast<int>(names.size()));
   names.insert(names.end(), reserved.begin(), reserved.end());
   return names;
 }

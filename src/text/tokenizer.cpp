@@ -70,13 +70,15 @@ AddedTokenFinder finder_of(const TokenizerParts& parts, bool normalized) {
 
 std::string family_of(const std::filesystem::path& path) {
   std::string name = path.filename().string();
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   if (name.find("llama") != std::string::npos) return "llama3";
   if (name.find("qwen") != std::string::npos) return "qwen";
-  throw Error(Errc::invalid_argument, "tokenizer: " + path.string() +
-                                          ": the name of a rank file must tell its family (allowed: "
-                                          "a name with \"llama\" or \"qwen\")");
+  throw Error(Errc::invalid_argument,
+              "tokenizer: " + path.string() +
+                  ": the name of a rank file must tell its family (allowed: "
+                  "a name with \"llama\" or \"qwen\")");
 }
 
 }  // namespace
@@ -124,7 +126,7 @@ struct Tokenizer::State {
 
 std::vector<std::int32_t> known_end_tokens(const std::vector<AddedToken>& added) {
   static constexpr std::array<std::string_view, 9> names = {
-      "<|end|>",     "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>",
+      "<|end|>",       "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>",
       "<|endoftext|>", "</s>",       "<eos>",      "<|eos|>"};
   std::vector<std::int32_t> ids;
   for (const std::string_view name : names) {
@@ -194,7 +196,9 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   return text;
 }
 
-std::int32_t Tokenizer::vocab_size() const noexcept { return state_->bpe.vocabulary().size(); }
+std::int32_t Tokenizer::vocab_size() const noexcept {
+  return state_->bpe.vocabulary().size();
+}
 
 std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
   const auto found = state_->added.find(std::string(token));
@@ -204,9 +208,9 @@ std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const
 
 std::string_view Tokenizer::token_bytes(std::int32_t id) const {
   if (!state_->bpe.vocabulary().has(id))
-    throw Error(Errc::invalid_argument,
-                "token_bytes: no token " + std::to_string(id) + " (vocabulary of " +
-                    std::to_string(vocab_size()) + " ids)");
+    throw Error(Errc::invalid_argument, "token_bytes: no token " + std::to_string(id) +
+                                            " (vocabulary of " + std::to_string(vocab_size()) +
+                                            " ids)");
   return state_->bpe.vocabulary().bytes(id);
 }
 
@@ -214,12 +218,20 @@ bool Tokenizer::is_special(std::int32_t id) const noexcept {
   return id >= 0 && id < vocab_size() && state_->special[static_cast<std::size_t>(id)];
 }
 
-std::optional<std::int32_t> Tokenizer::bos() const noexcept { return state_->bos; }
+std::optional<std::int32_t> Tokenizer::bos() const noexcept {
+  return state_->bos;
+}
 const std::vector<std::int32_t>& Tokenizer::end_tokens() const noexcept {
   return state_->end_tokens;
 }
-bool Tokenizer::add_bos() const noexcept { return state_->add_bos; }
-const std::string& Tokenizer::chat_template() const noexcept { return state_->chat_template; }
-const std::string& Tokenizer::content_hash() const noexcept { return state_->content_hash; }
+bool Tokenizer::add_bos() const noexcept {
+  return state_->add_bos;
+}
+const std::string& Tokenizer::chat_template() const noexcept {
+  return state_->chat_template;
+}
+const std::string& Tokenizer::content_hash() const noexcept {
+  return state_->content_hash;
+}
 
 }  // namespace xfer::text

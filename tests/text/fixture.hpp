@@ -29,7 +29,9 @@ inline std::string fixture_text(const std::string& name) {
   return files::read_text(data_folder() / name);
 }
 
-inline Tokenizer fixture(const std::string& name) { return Tokenizer::load(data_folder() / name); }
+inline Tokenizer fixture(const std::string& name) {
+  return Tokenizer::load(data_folder() / name);
+}
 
 /// Folder of material outside the repository; may not exist.
 inline std::filesystem::path shared_folder() {
@@ -94,13 +96,58 @@ public:
   }
   /// Text of characters in many scripts, white space and words; valid UTF-8.
   std::string text(std::size_t pieces) {
-    static const std::vector<std::string> parts = {
-        "a",      "Zebra", " the",   " ",      "  ",     "\n",     "\r\n",   "\t",     "0",
-        "42",     "1234",  "'s",     "'LL",    "'",      ".",      "?!",     "_",      "-",
-        "é",      "e\u0301", "ß",    "Я",      "слово",  "שלום",   "مرحبا",  "नमस्ते",   "世界",
-        "。",     "こ",    "안녕",   "\u1112\u1161", "½", "Ⅷ",     "٣",      "\u00A0", "\u3000",
-        "\u2028", "\u200D", "👍",    "👨‍👩‍👧",   "🇩🇪",     "\u0327", "\u0301", "$",      "∑",
-        "<|end|>", "<m>",  "\u0085", "\u180E", "ſ",      "K",      "\u00AD"};
+    static const std::vector<std::string> parts = {"a",
+                                                   "Zebra",
+                                                   " the",
+                                                   " ",
+                                                   "  ",
+                                                   "\n",
+                                                   "\r\n",
+                                                   "\t",
+                                                   "0",
+                                                   "42",
+                                                   "1234",
+                                                   "'s",
+                                                   "'LL",
+                                                   "'",
+                                                   ".",
+                                                   "?!",
+                                                   "_",
+                                                   "-",
+                                                   "é",
+                                                   "e\u0301",
+                                                   "ß",
+                                                   "Я",
+                                                   "слово",
+                                                   "שלום",
+                                                   "مرحبا",
+                                                   "नमस्ते",
+                                                   "世界",
+                                                   "。",
+                                                   "こ",
+                                                   "안녕",
+                                                   "\u1112\u1161",
+                                                   "½",
+                                                   "Ⅷ",
+                                                   "٣",
+                                                   "\u00A0",
+                                                   "\u3000",
+                                                   "\u2028",
+                                                   "\u200D",
+                                                   "👍",
+                                                   "👨‍👩‍👧",
+                                                   "🇩🇪",
+                                                   "\u0327",
+                                                   "\u0301",
+                                                   "$",
+                                                   "∑",
+                                                   "<|end|>",
+                                                   "<m>",
+                                                   "\u0085",
+                                                   "\u180E",
+                                                   "ſ",
+                                                   "K",
+                                                   "\u00AD"};
     std::string out;
     for (std::size_t i = 0; i < pieces; ++i) out += parts[below(parts.size())];
     return out;

@@ -69,8 +69,8 @@ private:
 struct Contents {
   std::string model = "gpt2";
   std::string pre = "smollm";
-  std::vector<std::string> tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>", "a", "b",
-                                     "\u0120", "ab", "\u0120ab", "<think>"};
+  std::vector<std::string> tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>", "a",      "b",
+                                     "\u0120",        "ab",           "\u0120ab",   "<think>"};
   std::vector<std::int32_t> types = {3, 3, 3, 1, 1, 1, 1, 1, 4};
   std::vector<std::string> merges = {"a b", "\u0120 ab"};
   std::uint32_t eos = 2;
@@ -82,7 +82,8 @@ GgufWriter writer_of(const Contents& contents) {
   writer.texts("tokenizer.ggml.tokens", contents.tokens);
   writer.numbers("tokenizer.ggml.token_type", contents.types);
   writer.texts("tokenizer.ggml.merges", contents.merges);
-  writer.number("tokenizer.ggml.bos_token_id", 1).number("tokenizer.ggml.eos_token_id", contents.eos);
+  writer.number("tokenizer.ggml.bos_token_id", 1)
+      .number("tokenizer.ggml.eos_token_id", contents.eos);
   return writer;
 }
 

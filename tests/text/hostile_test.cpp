@@ -41,8 +41,8 @@ TEST(HostileTokenizer, changed_bytes) {
 void replace_each(test::Json& root, test::Json& node) {
   for (auto& child : node) {
     const test::Json saved = child;
-    for (const char* other : {"null", "true", "-1", "1e300", "18446744073709551615", "\"\"", "[]",
-                              "{}", "[[]]"}) {
+    for (const char* other :
+         {"null", "true", "-1", "1e300", "18446744073709551615", "\"\"", "[]", "{}", "[[]]"}) {
       child = test::Json::parse(other);
       try_out([&] { return Tokenizer::from_huggingface(root.dump(), "replaced"); });
     }

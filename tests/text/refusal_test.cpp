@@ -18,9 +18,11 @@ void expect_refusal(Errc code, const std::vector<std::string>& parts,
 
 TEST(HuggingFaceRefusal, other_models_and_their_options) {
   const Errc code = Errc::not_available;
-  expect_refusal(code, {"model.type", "Unigram", "BPE"}, [](Json& j) { j["model"]["type"] = "Unigram"; });
+  expect_refusal(code, {"model.type", "Unigram", "BPE"},
+                 [](Json& j) { j["model"]["type"] = "Unigram"; });
   expect_refusal(code, {"model.dropout"}, [](Json& j) { j["model"]["dropout"] = 0.1; });
-  expect_refusal(code, {"model.byte_fallback"}, [](Json& j) { j["model"]["byte_fallback"] = true; });
+  expect_refusal(code, {"model.byte_fallback"},
+                 [](Json& j) { j["model"]["byte_fallback"] = true; });
   expect_refusal(code, {"model.end_of_word_suffix"},
                  [](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; });
   expect_refusal(code, {"model.continuing_subword_prefix"},
@@ -45,17 +47,19 @@ TEST(HuggingFaceRefusal, other_steps) {
     Json step = j["pre_tokenizer"];
     j["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {step, step}}};
   });
-  expect_refusal(code, {"pre_tokenizer.pretokenizers[0].behavior", "MergedWithNext"},
-                 [](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "MergedWithNext"; },
-                 "llama3.json");
+  expect_refusal(
+      code, {"pre_tokenizer.pretokenizers[0].behavior", "MergedWithNext"},
+      [](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "MergedWithNext"; },
+      "llama3.json");
   expect_refusal(code, {"decoder", "WordPiece"},
                  [](Json& j) { j["decoder"] = {{"type", "WordPiece"}}; });
   expect_refusal(code, {"decoder", "null"}, [](Json& j) { j["decoder"] = nullptr; });
   expect_refusal(code, {"post_processor.type", "BertProcessing"},
                  [](Json& j) { j["post_processor"] = {{"type", "BertProcessing"}}; });
-  expect_refusal(code, {"post_processor.single[2]"}, [](Json& j) {
-    j["post_processor"]["single"].push_back(j["post_processor"]["single"][0]);
-  }, "llama3.json");
+  expect_refusal(
+      code, {"post_processor.single[2]"},
+      [](Json& j) { j["post_processor"]["single"].push_back(j["post_processor"]["single"][0]); },
+      "llama3.json");
 }
 
 TEST(HuggingFaceRefusal, damaged_vocabulary_and_merges) {
@@ -65,9 +69,8 @@ TEST(HuggingFaceRefusal, damaged_vocabulary_and_merges) {
     expect_refusal(code, {"model.vocab", "\"a\""},
                    [&](Json& j) { j["model"]["vocab"]["a"] = Json::parse(id); });
   }
-  expect_refusal(code, {"two tokens have the id 5"}, [](Json& j) {
-    j["model"]["vocab"]["xyzzy"] = 5;
-  });
+  expect_refusal(code, {"two tokens have the id 5"},
+                 [](Json& j) { j["model"]["vocab"]["xyzzy"] = 5; });
   expect_refusal(code, {"model.merges"}, [](Json& j) { j["model"].erase("merges"); });
   expect_refusal(code, {"model.merges[1]", "xyzzy"},
                  [](Json& j) { j["model"]["merges"][1] = Json::array({"a", "xyzzy"}); });
@@ -85,9 +88,10 @@ TEST(HuggingFaceRefusal, damaged_added_tokens) {
                  [](Json& j) { j["added_tokens"][0]["content"] = nullptr; });
   expect_refusal(code, {"added_tokens[0].special"},
                  [](Json& j) { j["added_tokens"][0]["special"] = "yes"; });
-  expect_refusal(code, {"post_processor.special_tokens.<|begin_of_text|>.ids"}, [](Json& j) {
-    j["post_processor"]["special_tokens"]["<|begin_of_text|>"]["ids"] = {4000};
-  }, "llama3.json");
+  expect_refusal(
+      code, {"post_processor.special_tokens.<|begin_of_text|>.ids"},
+      [](Json& j) { j["post_processor"]["special_tokens"]["<|begin_of_text|>"]["ids"] = {4000}; },
+      "llama3.json");
 }
 
 TEST(HuggingFaceRefusal, files_that_are_not_there_or_not_json) {

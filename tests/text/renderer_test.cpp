@@ -11,10 +11,8 @@ using test::Ids;
 using Messages = std::vector<Message>;
 
 const Messages question = {{"user", "2+2?"}};
-const Messages dialogue = {{"system", "Be brief."},
-                           {"user", " 2+2?\n"},
-                           {"assistant", "4"},
-                           {"user", "And 3+3?"}};
+const Messages dialogue = {
+    {"system", "Be brief."}, {"user", " 2+2?\n"}, {"assistant", "4"}, {"user", "And 3+3?"}};
 
 Messages with_answer(Messages messages, const std::string& answer) {
   messages.push_back({"assistant", answer});
@@ -131,9 +129,10 @@ TEST(Renderer, finds_the_default_system_message_in_a_template) {
   EXPECT_EQ(default_system_message(""), "");
   EXPECT_EQ(default_system_message("'<|im_start|>system\nBe kind<|im_end|>\n'"), "Be kind");
   EXPECT_EQ(default_system_message(R"('<|im_start|>system\nBe kind<|im_end|>\n')"), "Be kind");
-  EXPECT_EQ(default_system_message(
-                R"('<|im_start|>system\n' + m.content + '<|im_end|>' '<|im_start|>system\nHi<|im_end|>')"),
-            "Hi");
+  EXPECT_EQ(
+      default_system_message(
+          R"('<|im_start|>system\n' + content + '<|im_end|>' '<|im_start|>system\nHi<|im_end|>')"),
+      "Hi");
   EXPECT_EQ(default_system_message("<|im_start|>system\nnever ends"), "");
   EXPECT_EQ(default_system_message("<|im_start|>' + message.role + '\n"), "");
 }
@@ -141,9 +140,8 @@ TEST(Renderer, finds_the_default_system_message_in_a_template) {
 TEST(Renderer, qwen3) {
   const Tokenizer tokenizer = fixture("qwen3.json");
   const auto renderer = Renderer::make("qwen3", tokenizer);
-  const Messages messages = {{"user", "1"},
-                             {"assistant", "<think>\nhm\n</think>\n\none"},
-                             {"user", "2"}};
+  const Messages messages = {
+      {"user", "1"}, {"assistant", "<think>\nhm\n</think>\n\none"}, {"user", "2"}};
   EXPECT_EQ(prompt_text(*renderer, tokenizer, messages),
             "<|im_start|>user\n1<|im_end|>\n<|im_start|>assistant\none<|im_end|>\n"
             "<|im_start|>user\n2<|im_end|>\n<|im_start|>assistant\n");

@@ -51,7 +51,10 @@ TEST(Splitter, llama3_and_qwen2_patterns_differ_in_digits) {
 TEST(Splitter, invalid_bytes_are_symbols) {
   EXPECT_EQ(pieces(patterns::gpt2, "a\xFF\xFE b"), (Pieces{"a", "\xFF\xFE", " b"}));
   EXPECT_EQ(pieces(patterns::llama3, "\xC3z"), (Pieces{"\xC3z"}));
-  EXPECT_EQ(pieces(R"(\p{L}+)", "ab\xFF\xFE" "cd"), (Pieces{"ab", "\xFF", "\xFE", "cd"}));
+  EXPECT_EQ(pieces(R"(\p{L}+)",
+                   "ab\xFF\xFE"
+                   "cd"),
+            (Pieces{"ab", "\xFF", "\xFE", "cd"}));
 }
 
 TEST(Splitter, behaviors) {
@@ -84,13 +87,11 @@ TEST(Splitter, lines_have_ends_as_in_oniguruma) {
 TEST(Splitter, what_means_something_else_in_pcre2_is_refused) {
   for (const char* pattern : {R"(\w+)", R"(\bfoo)", R"(\h)", R"([\S])", R"([a-z&&[^b]])", R"(\K)",
                               R"([[:alpha:]])", R"(\X)", R"(\p{scx:Han})", "a\\"}) {
-    test::expect_error(Errc::not_available, {pattern}, [&] {
-      make_pattern_splitter(pattern, SplitBehavior::isolated);
-    });
+    test::expect_error(Errc::not_available, {pattern},
+                       [&] { make_pattern_splitter(pattern, SplitBehavior::isolated); });
   }
-  test::expect_error(Errc::not_available, {"(unclosed", "parenthesis"}, [] {
-    make_pattern_splitter("(unclosed", SplitBehavior::isolated);
-  });
+  test::expect_error(Errc::not_available, {"(unclosed", "parenthesis"},
+                     [] { make_pattern_splitter("(unclosed", SplitBehavior::isolated); });
 }
 
 TEST(Splitter, a_pattern_that_backtracks_without_end_is_an_error) {
@@ -116,9 +117,9 @@ TEST(Utf8, only_well_formed_sequences_are_characters) {
   EXPECT_EQ(code("\u00E9"), 0xE9U);
   EXPECT_EQ(code("\u20AC"), 0x20ACU);
   EXPECT_EQ(code("\U0001F600"), 0x1F600U);
-  for (const char* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80",
-                          "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xC3",
-                          "\xE2\x82", "\xF0\x9F\x98", "\xC3("}) {
+  for (const char* bad :
+       {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xC3", "\xE2\x82", "\xF0\x9F\x98", "\xC3("}) {
     EXPECT_EQ(code(bad), invalid_code);
     EXPECT_EQ(code_point_at(bad, 0).length, 1U);
   }

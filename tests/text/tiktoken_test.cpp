@@ -4,7 +4,8 @@ namespace xfer::text {
 namespace {
 
 std::string base64(std::string_view bytes) {
-  static constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr char digits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     std::uint32_t bits = 0;
@@ -21,7 +22,8 @@ std::string base64(std::string_view bytes) {
 /// All bytes, then some longer tokens.
 std::string ranks() {
   std::vector<std::string> tokens;
-  for (int b = 0; b < 256; ++b) tokens.emplace_back(1, static_cast<char>(static_cast<unsigned char>(b)));
+  for (int b = 0; b < 256; ++b)
+    tokens.emplace_back(1, static_cast<char>(static_cast<unsigned char>(b)));
   for (const char* token : {"th", " t", "he", " th", " the", "an", "ana", "12", "123"})
     tokens.emplace_back(token);
   std::string text;

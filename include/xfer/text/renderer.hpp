@@ -39,7 +39,8 @@ public:
 
   virtual std::string_view name() const noexcept = 0;
   /// Tokens of the conversation up to where the assistant starts to write.
-  virtual std::vector<std::int32_t> generation_prompt(const std::vector<Message>& messages) const = 0;
+  virtual std::vector<std::int32_t> generation_prompt(
+      const std::vector<Message>& messages) const = 0;
   /// The whole conversation; loss on the assistant's last turn and on what ends it.
   virtual RenderedExample supervised_example(const std::vector<Message>& messages) const = 0;
   /// Tokens after which a sampled answer is over.
