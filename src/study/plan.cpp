@@ -133,7 +133,7 @@ private:
   }
 
   std::string key(const PlannedLeg& leg) const {
-    HashBuilder hash("leg/1");
+    HashBuilder hash("leg/2");
     hash.field("model", materials_.model_hash)
         .field("backend", materials_.backend_version)
         .field("parent", leg.parent ? plan_.legs[*leg.parent].key : std::string("base"))

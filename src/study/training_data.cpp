@@ -10,8 +10,8 @@
 namespace xfer::study {
 namespace {
 
-/// Answers are shuffled among at least this many examples.
-constexpr int shuffle_pool_min = 16;
+/// How far to look for another example of the same kind.
+constexpr std::uint64_t same_kind_within = 256;
 /// Over-long examples in a row before the limit is called wrong.
 constexpr int skips_in_a_row_max = 64;
 
@@ -88,15 +88,10 @@ text::RenderedExample TrainingData::draw(const Source& source, std::uint64_t pos
                                          int& skipped) const {
   Rng again = Rng(seed_, "replacement").fork(source.stream).fork(position);
   for (int attempt = 0; attempt < skips_in_a_row_max; ++attempt) {
-    std::uint64_t index = source.order.at(position);
-    std::uint64_t answer_index = index;
-    if (corruption_ == Corruption::shuffled_answers)
-      answer_index = source.order.at(partner(source, position));
-    if (attempt > 0) {
-      index = answer_index = again.below(source.size);
-      if (corruption_ == Corruption::shuffled_answers)
-        answer_index = (index + 1 + again.below(source.size - 1)) % source.size;
-    }
+    const std::uint64_t place = attempt == 0 ? position : again.below(source.size);
+    const std::uint64_t index = source.order.at(place);
+    const std::uint64_t answer_index =
+        corruption_ == Corruption::shuffled_answers ? partner(source, place) : index;
     text::RenderedExample example = render(source, index, answer_index);
     if (example.tokens.size() <= sequence_tokens_max_) {
       if (corruption_ == Corruption::random_text) randomise(example, source, position);
@@ -130,20 +125,21 @@ text::RenderedExample TrainingData::render(const Source& source, std::uint64_t i
 }
 
 std::uint64_t TrainingData::partner(const Source& source, std::uint64_t position) const {
-  // Whole batches make up a pool, so that prompts and answers stay the very ones of the leg
-  // without shuffling; only who goes with whom changes. Pools end with the epoch, so that no
-  // example meets itself.
-  const auto batch = static_cast<std::uint64_t>(batch_size_);
-  const std::uint64_t batches = (shuffle_pool_min + batch - 1) / batch;
-  const std::uint64_t pool = std::min<std::uint64_t>(batch * batches, source.size);
+  // The answer of the next example of the same kind, the last of an epoch taking the first's: over
+  // an epoch prompts and answers stay the very ones of the leg without shuffling, every answer has
+  // the style that is right for its prompt, and only who goes with whom is wrong.
+  const auto at = [&](std::uint64_t place) {
+    return source.domain->dataset->at(Split::train,
+                                      static_cast<std::size_t>(source.order.at(place)));
+  };
   const std::uint64_t epoch_start = position / source.size * source.size;
-  const std::uint64_t within = position - epoch_start;
-  const std::uint64_t start = within / pool * pool;
-  const std::uint64_t count = std::min(pool, source.size - start);
-  if (count < 2) return epoch_start + (within + source.size - 1) % source.size;
-  Rng rng = Rng(seed_, "shuffled answers").fork(source.stream).fork(epoch_start + start);
-  const std::uint64_t shift = 1 + rng.below(count - 1);
-  return epoch_start + start + (within - start + shift) % count;
+  const auto after = [&](std::uint64_t distance) {
+    return epoch_start + (position - epoch_start + distance) % source.size;
+  };
+  const std::string kind = at(position).kind;
+  for (std::uint64_t distance = 1; distance < std::min(source.size, same_kind_within); ++distance)
+    if (at(after(distance)).kind == kind) return source.order.at(after(distance));
+  return source.order.at(after(1));  // alone in its kind: an answer of another
 }
 
 void TrainingData::randomise(text::RenderedExample& example, const Source& source,
