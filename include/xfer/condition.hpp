@@ -19,7 +19,7 @@ enum class Condition {
   direct,            ///< Trained on the target.
   sequential,        ///< Trained on the source, then on the target.
   joint,             ///< Trained on source and target mixed.
-  format_control,    ///< Source prompts with other items' answers: the style without the skill.
+  format_control,    ///< Trained on the form of the source's answers: the style, not the skill.
   zero_step,         ///< An adapter that was never stepped; must equal the baseline exactly.
   random_text,       ///< Unrelated text with the same number of tokens.
 };
@@ -55,7 +55,9 @@ enum class Mixture { source, target, source_and_target };
 /// What is done to the worked answers before training on them.
 enum class Corruption {
   none,
-  shuffled_answers,  ///< Each prompt gets the answer of another example of the same batch pool.
+  /// Each prompt gets the answer of another example of its kind, and of that answer only the tokens
+  /// are learned which it shares with the right one (a longest common subsequence): the form.
+  format_only,
   random_text,       ///< Prompt and answer are replaced by random tokens, same lengths.
 };
 
@@ -80,7 +82,7 @@ inline std::vector<Stage> stages(Condition condition) {
     case Condition::direct: return {Stage{Mixture::target}};
     case Condition::sequential: return {Stage{}, Stage{Mixture::target}};
     case Condition::joint: return {Stage{Mixture::source_and_target}};
-    case Condition::format_control: return {Stage{Mixture::source, Corruption::shuffled_answers}};
+    case Condition::format_control: return {Stage{Mixture::source, Corruption::format_only}};
     case Condition::zero_step: return {Stage{Mixture::source, Corruption::none, 0.0}};
     case Condition::random_text: return {Stage{Mixture::source, Corruption::random_text}};
   }

@@ -19,9 +19,10 @@ std::vector<std::pair<std::string, std::string>> definitions() {
        "answer. References of one token drop out."},
       {"Transfer Gain", "S(transfer) − S(baseline): the primary number."},
       {"Gain above format control",
-       "S(transfer) − S(format control). The format control trains on the same prompts with the "
-       "answers shuffled among them, so it learns how answers look but not how to find them. What "
-       "it gains too is answer habit, not skill."},
+       "S(transfer) − S(format control). The format control trains on the same prompts with "
+       "answers of the same kind that belong to other prompts, and learns of each only the tokens "
+       "it shares with the right answer: how answers look, but not how to find them. What it "
+       "gains too is answer habit, not skill."},
       {"Direct gain (ceiling)", "S(direct) − S(baseline), with the same number of steps as the "
                                 "transfer run."},
       {"Transfer Efficiency", "Transfer Gain / direct gain. Undefined unless the direct gain's "

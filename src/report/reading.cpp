@@ -67,14 +67,14 @@ std::string control_sentence_for_gain(const CellReport& cell) {
   const double share = *control_share(cell);
   const double control = cell.accuracy.gain.estimate()->value - above.estimate()->value;
   const std::string reached =
-      "The format control (the same prompts with shuffled answers) alone gains " +
+      "The format control (the same prompts, of the answers only their form) alone gains " +
       number(control, Style::points) + " points";
   const std::string of_it =
       share > 0.0 ? ", " + number(share, Style::share) + "% of that" : std::string();
   if (control_did_harm(cell))
-    return "The format control (the same prompts with shuffled answers) ends " +
+    return "The format control (the same prompts, of the answers only their form) ends " +
            number(-control, Style::percent) +
-           " points below the baseline: wrong answers did harm of their own, so this control "
+           " points below the baseline: it did harm of its own, so this control "
            "cannot tell skill from answer habit, and the " +
            points(above) + " above it prove nothing.";
   switch (sign(above)) {
@@ -117,15 +117,15 @@ std::string control_sentence(const CellReport& cell) {
   if (!doubts.empty())
     return "The format control cannot be compared with the transfer run: " + joined(doubts) + ".";
   if (gained) return control_sentence_for_gain(cell);
-  const std::string start = "Against the format control (the same prompts with shuffled answers) "
-                            "the difference is " +
+  const std::string start = "Against the format control (the same prompts, of the answers only "
+                            "their form) the difference is " +
                             points(above);
   switch (sign(above)) {
     case Sign::up:
-      return start + ": training on the wrong answers left the model worse off than training on "
-                     "the right ones, although the right ones did not raise it above the baseline.";
+      return start + ": training on the form alone left the model worse off than training on the "
+                     "answers, although these did not raise it above the baseline.";
     case Sign::down:
-      return start + ": the right answers did more harm than shuffled ones, so the loss is not "
+      return start + ": the answers did more harm than their form alone, so the loss is not "
                      "only one of style.";
     default:
       return start + (sign(cell.accuracy.gain) == Sign::down

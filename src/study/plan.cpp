@@ -163,7 +163,7 @@ private:
     }
     for (std::size_t i = 0; i < leg.domains.size(); ++i)
       text += (i == 0 ? "" : " + ") + leg.domains[i];
-    if (leg.corruption == Corruption::shuffled_answers) text += " (shuffled answers)";
+    if (leg.corruption == Corruption::format_only) text += " (form only)";
     if (leg.corruption == Corruption::random_text) text += " (random text)";
     if (leg.steps == 0) text += " (no step)";
     return text + ", seed " + std::to_string(leg.seed);

@@ -12,6 +12,8 @@ namespace {
 
 /// How far to look for another example of the same kind.
 constexpr std::uint64_t same_kind_within = 256;
+/// Of an answer, for its form: the time to compare two grows with the product of their lengths.
+constexpr std::size_t compared_tokens_max = 4096;
 /// Over-long examples in a row before the limit is called wrong.
 constexpr int skips_in_a_row_max = 64;
 
@@ -24,6 +26,42 @@ Datum datum_of(const text::RenderedExample& example, float weight) {
   datum.loss_fn_inputs.emplace("target_tokens", Tensor(std::move(targets)));
   datum.loss_fn_inputs.emplace("weights", Tensor(std::move(weights)));
   return datum;
+}
+
+std::vector<std::size_t> target_places(const text::RenderedExample& example) {
+  std::vector<std::size_t> places;
+  for (std::size_t t = 0; t < example.tokens.size() && places.size() < compared_tokens_max; ++t)
+    if (example.is_target[t]) places.push_back(t);
+  return places;
+}
+
+/// Leaves as targets of `example` only the tokens of a longest common subsequence of its answer
+/// and the answer of `right`. What two answers of a kind share is their form; to learn the rest of
+/// a wrong answer too would teach to ignore the question, which does harm of its own.
+void keep_shared_targets(text::RenderedExample& example, const text::RenderedExample& right) {
+  const std::vector<std::size_t> a = target_places(example), b = target_places(right);
+  const auto same = [&](std::size_t i, std::size_t j) {
+    return example.tokens[a[i]] == right.tokens[b[j]];
+  };
+  // length[i][j]: of a longest common subsequence of a's tokens from i on and b's from j on.
+  const std::size_t width = b.size() + 1;
+  std::vector<std::uint16_t> length((a.size() + 1) * width, 0);
+  for (std::size_t i = a.size(); i-- > 0;)
+    for (std::size_t j = b.size(); j-- > 0;)
+      length[i * width + j] =
+          same(i, j) ? static_cast<std::uint16_t>(length[(i + 1) * width + j + 1] + 1)
+                     : std::max(length[(i + 1) * width + j], length[i * width + j + 1]);
+  std::fill(example.is_target.begin(), example.is_target.end(), false);
+  for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+    if (same(i, j)) {
+      example.is_target[a[i]] = true;
+      ++i, ++j;
+    } else if (length[(i + 1) * width + j] >= length[i * width + j + 1]) {
+      ++i;
+    } else {
+      ++j;
+    }
+  }
 }
 
 std::int64_t count_targets(const text::RenderedExample& example) {
@@ -44,7 +82,7 @@ TrainingData::TrainingData(const StudySpec& spec, const Materials& materials,
   for (const std::string& name : leg.domains) {
     const domains::Domain& domain = materials.domains.at(name);
     const std::size_t size = domain.dataset->size(Split::train);
-    if (size == 0 || (size < 2 && corruption_ == Corruption::shuffled_answers))
+    if (size == 0 || (size < 2 && corruption_ == Corruption::format_only))
       throw Error(Errc::bad_data, "domain " + name + ": " + std::to_string(size) +
                                       " training examples are too few for this study");
     const std::string hash = training_data_hash(materials, name);
@@ -91,9 +129,11 @@ text::RenderedExample TrainingData::draw(const Source& source, std::uint64_t pos
     const std::uint64_t place = attempt == 0 ? position : again.below(source.size);
     const std::uint64_t index = source.order.at(place);
     const std::uint64_t answer_index =
-        corruption_ == Corruption::shuffled_answers ? partner(source, place) : index;
+        corruption_ == Corruption::format_only ? partner(source, place) : index;
     text::RenderedExample example = render(source, index, answer_index);
     if (example.tokens.size() <= sequence_tokens_max_) {
+      if (corruption_ == Corruption::format_only)
+        keep_shared_targets(example, render(source, index, index));
       if (corruption_ == Corruption::random_text) randomise(example, source, position);
       return example;
     }

@@ -53,7 +53,7 @@ TEST(Reading, of_a_clear_transfer) {
   EXPECT_EQ(read(cell),
             "Training on math raised accuracy on code from 22.0% to 34.3%, a Transfer Gain of "
             "+12.3 points [8.1, 16.4] (95% interval over 2 seeds and 300 items); the interval "
-            "excludes zero. The format control (the same prompts with shuffled answers) alone "
+            "excludes zero. The format control (the same prompts, of the answers only their form) alone "
             "gains +3.3 points, 27% of that; +9.0 points [5.0, 13.0] remain above it, so the gain "
             "is more than answer habit. Bits per byte of the reference answers after their first "
             "token, a score that leaves out the choice of style, fell by 0.051 [0.040, 0.062], "

@@ -60,7 +60,7 @@ TEST(Plan, shares_legs_between_conditions) {
   for (const PlannedLeg& leg : plan.legs) by_name[leg.description] = &leg;
   ASSERT_TRUE(by_name.count("low, seed 4"));
   ASSERT_TRUE(by_name.count("low -> high, seed 4"));
-  ASSERT_TRUE(by_name.count("low (shuffled answers), seed 4"));
+  ASSERT_TRUE(by_name.count("low (form only), seed 4"));
   EXPECT_EQ(plan.legs[*by_name["low -> high, seed 4"]->parent].description, "low, seed 4");
   for (std::size_t i = 0; i < plan.legs.size(); ++i)
     EXPECT_LT(plan.legs[i].parent.value_or(0), i + 1);
@@ -220,29 +220,27 @@ TEST_F(Batches, a_joint_batch_is_half_and_half) {
   EXPECT_EQ(count['p'], 15);
 }
 
-TEST_F(Batches, shuffled_answers_keep_every_prompt_answer_and_kind_but_no_pairing) {
+TEST_F(Batches, the_format_control_moves_answers_within_a_kind_and_learns_what_they_share) {
   spec_.steps = 10;  // one epoch of 40
-  std::multiset<std::string> prompts;
-  std::multiset<std::string> answers;
-  std::multiset<std::string> shuffled_prompts;
-  std::multiset<std::string> shuffled_answers;
+  std::multiset<std::string> right;
+  std::multiset<std::string> moved;
   int own = 0;
   for (int step = 0; step < 10; ++step) {
-    for (const Datum& datum : batch("low, seed 0", step).data) {
-      prompts.insert(texts(datum).first);
-      answers.insert(texts(datum).second);
-    }
-    for (const Datum& datum : batch("low (shuffled answers), seed 0", step).data) {
-      const auto [question, answer] = texts(datum);
-      shuffled_prompts.insert(question);
-      shuffled_answers.insert(answer);
-      own += question[7] == answer[1] ? 1 : 0;
-      const bool twice = question.back() % 2 != 0;  // the kinds of this domain
-      EXPECT_EQ(answer, " " + std::string(twice ? 2 : 1, answer[1]) + "<|end|>") << question;
+    for (const Datum& datum : batch("low, seed 0", step).data) right.insert(texts(datum).second);
+    for (const Datum& datum : batch("low (form only), seed 0", step).data) {
+      const std::string all = backend_.tokenizer().decode(datum.tokens);
+      const std::size_t equals = all.find('=');
+      const std::string question = all.substr(0, equals);
+      const std::string answer = all.substr(equals + 1) + "<|end|>";
+      moved.insert(answer);
+      const std::string letters(question.back() % 2 != 0 ? 2 : 1, answer[1]);  // the kinds
+      EXPECT_EQ(answer, " " + letters + "<|end|>") << question;
+      const bool same_letter = question[7] == answer[1];
+      own += same_letter ? 1 : 0;
+      EXPECT_EQ(texts(datum).second, same_letter ? answer : " <|end|>") << question << answer;
     }
   }
-  EXPECT_EQ(prompts, shuffled_prompts);
-  EXPECT_EQ(answers, shuffled_answers);
+  EXPECT_EQ(right, moved);
   EXPECT_LT(own, 30);  // a third by chance
 }
 

@@ -30,7 +30,7 @@ inline text::Tokenizer byte_tokenizer() {
   int stand_ins = 0;
   for (int b = 0; b < 256; ++b) {
     const int code = printable(b) ? b : 256 + stand_ins++;
-    char escape[8];
+    char escape[16];
     std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(code));
     vocab += (b == 0 ? "" : ",") + std::string("\"") + escape + "\":" + std::to_string(b);
   }
