@@ -54,6 +54,21 @@ struct Options {
   int report_every = 100;
 };
 
+constexpr const char* usage =
+    "usage: xfer_pretrain --out FOLDER [--size small|large] [--option VALUE]...\n"
+    "Pre-trains an embedded model on procedural text. Options and their defaults:\n"
+    "  --tokens 12e6            tokens to train on\n"
+    "  --tokens-per-step 4096   tokens of a batch\n"
+    "  --learning-rate 6e-3     of Muon; AdamW takes half of it\n"
+    "  --flat-share 0.6         share of the run before the learning rate falls\n"
+    "  --anneal-share 0.5       share of the run at its end that also sees the full task\n"
+    "  --prompt-weight 0.2      loss weight of the question's tokens\n"
+    "  --seed 20261124          the same seed gives the same weights\n"
+    "  --threads 0              0 for all cores; never changes the result\n"
+    "  --tokenizer FILE         default python/xfer/models/tokenizer.json\n"
+    "  --eval-items 100         test items per domain, four times as many at the end\n"
+    "  --report-every 100       steps between lines; each fifth also has test accuracy\n";
+
 engine::ModelConfig shape(const std::string& size, int vocab) {
   engine::ModelConfig c;
   c.vocab_size = (vocab + 15) / 16 * 16;
@@ -102,7 +117,12 @@ Options parse(int argc, char** argv) {
       throw Error(Errc::invalid_argument,
                   std::string("unknown or incomplete option ") + argv[i] + "; known:" + names);
     }
-    it->second(argv[i + 1]);
+    try {
+      it->second(argv[i + 1]);
+    } catch (const std::logic_error&) {
+      throw Error(Errc::invalid_argument,
+                  std::string(argv[i]) + " needs a number (got " + argv[i + 1] + ")");
+    }
   }
   if (o.out.empty()) throw Error(Errc::invalid_argument, "--out FOLDER is missing");
   return o;
@@ -303,6 +323,10 @@ void run(const Options& o) {
 
 int main(int argc, char** argv) {
   try {
+    if (argc == 2 && (std::string(argv[1]) == "--help" || std::string(argv[1]) == "-h")) {
+      std::fputs(usage, stdout);
+      return 0;
+    }
     run(parse(argc, argv));
     return 0;
   } catch (const Error& e) {

@@ -4,8 +4,10 @@
 #include "xfer/error.hpp"
 #include "xfer/task.hpp"
 
+#include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -42,6 +44,9 @@ struct SampleRequest {
   std::optional<std::vector<std::int32_t>> stop_tokens;
   /// Sampling ends once the decoded text contains any of these.
   std::vector<std::string> stop_strings;
+  /// Where new tokens are counted as they are drawn, for displays, and all of them by the time the
+  /// completions are returned; may be null.
+  std::shared_ptr<std::atomic<std::int64_t>> tokens_drawn;
 };
 
 /// One completion. `tokens` includes the token that stopped it.

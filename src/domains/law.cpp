@@ -221,7 +221,7 @@ const Recipe& law_recipe() {
                                 "Law: statutes with thresholds, exceptions, conditions",
                                 "final_answer",
                                 {{"fee", Since::pretraining, 14, 0.75, fee},
-                                 {"late_fine", Since::pretraining, 14, 0.30, late_fine},
+                                 {"late_fine", Since::pretraining, 14, 0.65, late_fine},
                                  {"permit", Since::pretraining, 14, 0.50, permit},
                                  {"tax", Since::full, 15, 0.40, tax},
                                  {"deadline", Since::full, 14, 0.50, deadline},

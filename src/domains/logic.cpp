@@ -91,8 +91,8 @@ std::optional<Problem> count_steps(Draw& d) {
   const char from = f.letter(start), to = f.letter(target);
   std::string work;
   for (int i = 0; i < steps; ++i)
-    work += fmt::format("{}{}:{}>{}", i > 0 ? " " : "", i + 1, f.letter(f.ancestor(start, i)),
-                        f.letter(f.ancestor(start, i + 1)));
+    work += fmt::format("{}{}{} {}", i > 0 ? " " : "", f.letter(f.ancestor(start, i)),
+                        f.letter(f.ancestor(start, i + 1)), i + 1);
   return Problem{
       f.canonical({start, target}),
       d.one_of({fmt::format("Rules: {}. How many steps from {} to {}?", rules, from, to),
@@ -255,11 +255,11 @@ const Recipe& logic_recipe() {
                                 {{"reach", Since::pretraining, 11, 0.50, reach},
                                  {"end", Since::pretraining, 11, 0.20, end},
                                  {"circuit", Since::pretraining, 11, 0.20, circuit},
-                                 {"most", Since::pretraining, 11, 0.60, most},
+                                 {"most", Since::pretraining, 11, 0.40, most},
                                  {"count_steps", Since::full, 14, 0.30, count_steps},
                                  {"both", Since::full, 14, 0.40, both},
                                  {"long_circuit", Since::full, 14, 0.30, long_circuit},
-                                 {"rank", Since::full, 14, 0.50, rank}}};
+                                 {"rank", Since::full, 14, 0.40, rank}}};
   return recipe;
 }
 

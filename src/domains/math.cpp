@@ -159,7 +159,7 @@ const Recipe& math_recipe() {
   static const Recipe recipe = {"math",
                                 "Mathematics: word problems with worked steps",
                                 "final_answer",
-                                {{"gain_loss", Since::pretraining, 10, 0.20, gain_loss},
+                                {{"gain_loss", Since::pretraining, 10, 0.65, gain_loss},
                                  {"loss_gain", Since::pretraining, 10, 0.20, loss_gain},
                                  {"boxes", Since::pretraining, 10, 0.20, boxes},
                                  {"more_than", Since::pretraining, 10, 0.70, more_than},

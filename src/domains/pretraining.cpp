@@ -75,13 +75,12 @@ Problem drill_reverse(Draw& d) {
 /// Look-ups in a list of rules, or of numbers.
 Problem drill_lookup(Draw& d) {
   const bool numbers = d.coin();
-  const char sign = numbers ? '=' : '>';
   const std::string names = shuffled_letters(d), values = shuffled_letters(d);
   std::vector<std::string> rules;
   const int count = d.between(3, 9);
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
     rules.push_back(
-        fmt::format("{}{}{}", names[i], sign,
+        fmt::format("{}{}", names[i],
                     numbers ? std::to_string(d.between(2, 69)) : std::string(1, values[i])));
   std::string listed;
   for (const std::string& rule : rules) listed += (listed.empty() ? "" : " ") + rule;
@@ -92,7 +91,7 @@ Problem drill_lookup(Draw& d) {
   for (const std::string& rule : rules) {
     asked += fmt::format(" {}", rule[0]);
     work += (work.empty() ? "" : " ") + rule;
-    answer += (numbers && !answer.empty() ? " " : "") + rule.substr(2);
+    answer += (numbers && !answer.empty() ? " " : "") + rule.substr(1);
   }
   return {"", fmt::format("Rules: {}. Find{}.", listed, asked), work + ".", answer};
 }

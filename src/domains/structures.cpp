@@ -61,7 +61,7 @@ std::string Forest::rules(Draw& draw) const {
   std::vector<std::string> edges;
   for (std::size_t node = 0; node < parent_.size(); ++node)
     if (parent_[node] >= 0)
-      edges.push_back(fmt::format("{}>{}", letters_[node], letter(parent_[node])));
+      edges.push_back({letters_[node], letter(parent_[node])});
   draw.shuffle(edges);
   std::string text;
   for (const std::string& edge : edges) text += (text.empty() ? "" : " ") + edge;
@@ -72,7 +72,6 @@ std::string Forest::walk(int node, int target) const {
   std::string text(1, letter(node));
   while (node != target && parent_[static_cast<std::size_t>(node)] >= 0) {
     node = parent_[static_cast<std::size_t>(node)];
-    text += '>';
     text += letter(node);
   }
   return node == target ? text : text + " end";
@@ -127,7 +126,7 @@ Circuit::Circuit(Draw& draw, const std::vector<Operation>& operations) {
 std::string Circuit::text() const {
   std::string out;
   for (std::size_t i = 0; i < inputs; ++i)
-    out += fmt::format("{}{}={}", i > 0 ? " " : "", letter(i), values_[i] ? 1 : 0);
+    out += fmt::format("{}{}{}", i > 0 ? " " : "", letter(i), values_[i] ? 1 : 0);
   out += ".";
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     const auto& [operation, a, b] = lines_[i];
@@ -141,9 +140,9 @@ std::string Circuit::work() const {
   std::string out;
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     const auto& [operation, a, b] = lines_[i];
-    out += fmt::format("{}{}={} {} {}{}={}.", i > 0 ? " " : "", letter(inputs + i),
-                       values_[a] ? 1 : 0, operation.word, operation.negates_second ? "not " : "",
-                       values_[b] ? 1 : 0, values_[inputs + i] ? 1 : 0);
+    out += fmt::format("{}{}{} {} {}{}{}: {}{}.", i > 0 ? " " : "", letter(a), values_[a] ? 1 : 0,
+                       operation.word, operation.negates_second ? "not " : "", letter(b),
+                       values_[b] ? 1 : 0, letter(inputs + i), values_[inputs + i] ? 1 : 0);
   }
   return out;
 }

@@ -10,8 +10,11 @@
 
 namespace xfer::domains {
 
-/// Rules "A>C": every node but the roots leads to exactly one other. Nodes of one tree are
-/// consecutive, its root first.
+/// Rules "AC" (A leads to C): every node but the roots leads to exactly one other. Nodes of one
+/// tree are consecutive, its root first.
+///
+/// The two letters stand side by side because a model this small learns to find what follows a
+/// letter; rules written "A>C" it did not learn to look up in ten million tokens.
 class Forest {
 public:
   /// Trees of `size_min..size_max` nodes.
@@ -26,9 +29,9 @@ public:
   bool reaches(int node, int target) const;
 
   char letter(int node) const { return letters_[static_cast<std::size_t>(node)]; }
-  /// "A>C D>B": all rules in random order.
+  /// "AC DB": all rules in random order.
   std::string rules(Draw& draw) const;
-  /// "A>C>F" from a node up to `target` or, when that is never met, to its end: "A>C>F end".
+  /// "ACF" from a node up to `target` or, when that is never met, to its end: "ACF end".
   std::string walk(int node, int target) const;
   /// The canonical form with marks at some nodes, in the order given.
   std::string canonical(const std::vector<int>& marked) const;
@@ -53,9 +56,9 @@ class Circuit {
 public:
   /// The operations of the lines are given, what they join is drawn.
   Circuit(Draw& draw, const std::vector<Operation>& operations);
-  /// "A=1 B=0 C=1 D=1. E=A and not B. ...": inputs and lines are lettered in order.
+  /// "A1 B0 C1 D1. E=A and not B. ...": inputs and lines are lettered in order.
   std::string text() const;
-  /// "E=1 and not 0=1. ..."
+  /// "A1 and not B0: E1. ..."
   std::string work() const;
   /// Letter and value of the line that many before the last.
   char letter_from_end(std::size_t back) const { return letter(values_.size() - 1 - back); }

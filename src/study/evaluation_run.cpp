@@ -6,6 +6,12 @@
 
 #include "xfer/error.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -14,6 +20,7 @@ namespace {
 
 /// Items in flight, so that a sampler can answer them together.
 constexpr std::size_t items_at_once = 64;
+constexpr std::chrono::milliseconds ticker_period(500);
 
 /// Throws what is being handled, with the evaluation named; to be called from a handler.
 [[noreturn]] void throw_with_place(const std::string& evaluation) {
@@ -86,7 +93,8 @@ task<void> StudyRun::run_base_evaluations() {
 
 task<void> StudyRun::run_evaluation(std::size_t index, std::shared_ptr<Sampler> sampler) {
   const PlannedEvaluation& planned = plan_.evaluations[index];
-  ItemQueue queue(index, Protocol(spec_, materials_, planned.domain));
+  const auto executor = co_await boost::asio::this_coro::executor;
+  ItemQueue queue(index, Protocol(spec_, materials_, planned.domain), executor);
   queue.sampler = std::move(sampler);
   queue.items = evaluation_items(queue.protocol.domain(), planned.split, planned.items);
   const std::vector<bool> done = ledger_.items_done(index, planned.items);
@@ -104,8 +112,9 @@ task<void> StudyRun::run_evaluation(std::size_t index, std::shared_ptr<Sampler> 
   emit(event);
 
   std::vector<task<void>> workers;
-  for (std::size_t i = 0; i < std::min(items_at_once, queue.missing.size()); ++i)
-    workers.push_back(answer_items(queue));
+  queue.workers = std::min(items_at_once, queue.missing.size());
+  for (std::size_t i = 0; i < queue.workers; ++i) workers.push_back(answer_items(queue));
+  workers.push_back(report_tokens(queue));
   auto answering = all_of(std::move(workers));
   co_await std::move(answering);
   const bool complete = queue.done == planned.items;
@@ -120,7 +129,42 @@ task<void> StudyRun::run_evaluation(std::size_t index, std::shared_ptr<Sampler> 
   emit(event);
 }
 
+void StudyRun::emit_progress(const ItemQueue& queue) {
+  const PlannedEvaluation& planned = plan_.evaluations[queue.index];
+  Event event;
+  event.kind = Event::Kind::eval_progress;
+  event.text = planned.description;
+  event.step = queue.done;
+  event.steps = planned.items;
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - queue.started;
+  if (passed.count() > 0.0)
+    event.tokens_per_second = static_cast<double>(queue.tokens_drawn->load()) / passed.count();
+  emit(event);
+}
+
+/// Long answers come in together, minutes after the first question: a sign of life in between.
+task<void> StudyRun::report_tokens(ItemQueue& queue) {
+  std::int64_t seen = 0;
+  while (queue.workers > 0) {
+    queue.ticker.expires_after(ticker_period);
+    boost::system::error_code cancelled;
+    auto waiting = queue.ticker.async_wait(
+        boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+    co_await std::move(waiting);
+    const std::int64_t drawn = queue.tokens_drawn->load();
+    if (drawn != seen) emit_progress(queue);
+    seen = drawn;
+  }
+}
+
 task<void> StudyRun::answer_items(ItemQueue& queue) {
+  struct Leave {
+    ItemQueue& queue;
+    ~Leave() {
+      if (--queue.workers == 0) queue.ticker.cancel();
+    }
+  };
+  const Leave leave{queue};
   const PlannedEvaluation& planned = plan_.evaluations[queue.index];
   while (queue.next < queue.missing.size() && !queue.failed && !stopping()) {
     const int position = queue.missing[queue.next++];
@@ -131,12 +175,7 @@ task<void> StudyRun::answer_items(ItemQueue& queue) {
       ++queue.done;
       progress_.finish(Progress::Work::testing, planned.units / planned.items);
       if (queue.uncommitted.size() >= tuning_.items_per_commit) commit_answers(queue, false);
-      Event event;
-      event.kind = Event::Kind::eval_progress;
-      event.text = planned.description;
-      event.step = queue.done;
-      event.steps = planned.items;
-      emit(event);
+      emit_progress(queue);
     } catch (...) {
       queue.failed = true;  // the others finish what they have begun and stop
       throw_with_place(planned.description);
@@ -154,7 +193,9 @@ task<ItemResult> StudyRun::answer_item(ItemQueue& queue, int position) {
   item.kind = to_valid_utf8(example.kind);
   item.cluster = to_valid_utf8(example.cluster);
 
-  auto sampling = queue.sampler->sample(greedy_request(protocol, example));
+  SampleRequest request = greedy_request(protocol, example);
+  request.tokens_drawn = queue.tokens_drawn;
+  auto sampling = queue.sampler->sample(std::move(request));
   const std::vector<Completion> completions = co_await std::move(sampling);
   const std::string answer = protocol.answer_text(completions.front().tokens);
   item.truncated = completions.front().stop_reason == StopReason::length;

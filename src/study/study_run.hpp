@@ -10,12 +10,16 @@
 #include "xfer/study/runner.hpp"
 #include "xfer/task.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace xfer::study {
@@ -52,8 +56,9 @@ private:
   };
   /// An evaluation while its items are being answered.
   struct ItemQueue {
-    ItemQueue(std::size_t evaluation_index, Protocol evaluation_protocol)
-        : index(evaluation_index), protocol(std::move(evaluation_protocol)) {}
+    ItemQueue(std::size_t evaluation_index, Protocol evaluation_protocol,
+              const boost::asio::any_io_executor& executor)
+        : index(evaluation_index), protocol(std::move(evaluation_protocol)), ticker(executor) {}
     std::size_t index;
     Protocol protocol;
     std::shared_ptr<Sampler> sampler;
@@ -63,6 +68,11 @@ private:
     int done = 0;
     bool failed = false;
     std::vector<std::pair<int, ItemResult>> uncommitted;
+    std::size_t workers = 0;
+    boost::asio::steady_timer ticker;
+    std::shared_ptr<std::atomic<std::int64_t>> tokens_drawn =
+        std::make_shared<std::atomic<std::int64_t>>(0);
+    std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   };
 
   task<void> run_leg(std::size_t index);
@@ -77,6 +87,8 @@ private:
   task<void> run_base_evaluations();
   task<void> run_evaluation(std::size_t index, std::shared_ptr<Sampler> sampler);
   task<void> answer_items(ItemQueue& queue);
+  task<void> report_tokens(ItemQueue& queue);
+  void emit_progress(const ItemQueue& queue);
   task<ItemResult> answer_item(ItemQueue& queue, int position);
   void commit_answers(ItemQueue& queue, bool finished);
   void announce_reused(std::size_t evaluation);

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cmath>
 #include <map>
+#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -192,16 +193,17 @@ TEST(LogicCues, the_right_end_is_no_special_one_of_the_three) {
   for (const Example& e : examples) {
     std::map<char, int> mentions;
     std::set<char> starts;
+    std::string targets;
+    static const std::regex rule(R"(\b([A-Z])([A-Z])\b)");
+    for (std::sregex_iterator it(e.question.begin(), e.question.end(), rule), end; it != end;
+         ++it) {
+      starts.insert((*it)[1].str()[0]);
+      targets += (*it)[2].str();
+      ++mentions[targets.back()];
+    }
     std::string ends;
-    for (std::size_t i = 1; i + 1 < e.question.size(); ++i)
-      if (e.question[i] == '>') {
-        starts.insert(e.question[i - 1]);
-        ++mentions[e.question[i + 1]];
-      }
-    for (std::size_t i = 1; i + 1 < e.question.size(); ++i)
-      if (e.question[i] == '>' && !starts.contains(e.question[i + 1]) &&
-          ends.find(e.question[i + 1]) == std::string::npos)
-        ends += e.question[i + 1];
+    for (const char c : targets)
+      if (!starts.contains(c) && ends.find(c) == std::string::npos) ends += c;
     ASSERT_EQ(ends.size(), 3U) << e.question;
     ++place[ends.find(e.answer[0])];
     int rank = 0;

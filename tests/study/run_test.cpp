@@ -34,6 +34,21 @@ double bits_per_byte(const EvaluationResult& e) {
   return bits / bytes;
 }
 
+TEST(RunStudy, shows_that_long_answers_are_being_written) {
+  const TemporaryFolder folder;
+  FakeBackend backend;
+  backend.answer_after = std::chrono::milliseconds(1200);  // more than two signs of life
+  StudySpec spec = letter_study();
+  spec.conditions = {Condition::baseline};
+  spec.validation_items = 0;
+  int before_any_answer = 0;
+  run(spec, folder.path() / "run", backend, [&](const Event& e) {
+    if (e.kind == Event::Kind::eval_progress && e.step == 0 && e.tokens_per_second > 0.0)
+      ++before_any_answer;
+  });
+  EXPECT_GE(before_any_answer, 1);
+}
+
 TEST(RunStudy, gives_every_condition_seed_and_curve) {
   const TemporaryFolder folder;
   FakeBackend backend;

@@ -9,7 +9,12 @@
 #include "xfer/study/backend.hpp"
 #include "xfer/text/tokenizer.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -77,7 +82,8 @@ struct FakeWeights {
 
 class FakeSampler final : public Sampler {
 public:
-  explicit FakeSampler(FakeWeights weights) : weights_(std::move(weights)) {}
+  explicit FakeSampler(FakeWeights weights, std::chrono::milliseconds answer_after = {})
+      : weights_(std::move(weights)), answer_after_(answer_after) {}
 
 private:
   static std::int32_t at(const std::vector<std::int32_t>& tokens, std::size_t back) {
@@ -94,10 +100,16 @@ private:
       c.tokens.push_back(token);
       c.logprobs.push_back(static_cast<float>(*best));
       tokens.push_back(token);
+      if (request.tokens_drawn) ++*request.tokens_drawn;
       if (token == fake_vocab - 1) {
         c.stop_reason = StopReason::stop;
         break;
       }
+    }
+    if (answer_after_.count() > 0) {
+      boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, answer_after_);
+      auto waiting = timer.async_wait(boost::asio::use_awaitable);
+      co_await std::move(waiting);
     }
     co_return all;
   }
@@ -111,6 +123,7 @@ private:
     co_return scores;
   }
   FakeWeights weights_;
+  std::chrono::milliseconds answer_after_;
 };
 
 class FakeTrainer final : public Trainer {
@@ -224,6 +237,8 @@ public:
   int trainers_created = 0;
   int base_samplers_opened = 0;
   std::string model = "fake model";
+  /// How long the base model keeps its answers to itself.
+  std::chrono::milliseconds answer_after{0};
 
   const text::Tokenizer& tokenizer() const override { return tokenizer_; }
   std::string model_name() const override { return model; }
@@ -239,7 +254,7 @@ public:
   }
   task<std::shared_ptr<Sampler>> base_sampler() override {
     ++base_samplers_opened;
-    co_return std::make_shared<FakeSampler>(FakeWeights());
+    co_return std::make_shared<FakeSampler>(FakeWeights(), answer_after);
   }
 
 private:

@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <thread>
@@ -50,6 +51,15 @@ TEST_P(SamplerConformance, returns_what_was_asked_for) {
     for (const float p : c.logprobs) EXPECT_LE(p, 0.0F);
   }
   EXPECT_NE(completions[0].tokens, completions[1].tokens);
+}
+
+TEST_P(SamplerConformance, counts_the_tokens_it_draws) {
+  auto s = GetParam()();
+  SampleRequest counted = request(7, 3);
+  counted.tokens_drawn = std::make_shared<std::atomic<std::int64_t>>(5);
+  const auto counter = counted.tokens_drawn;
+  run_blocking(s.sampler->sample(std::move(counted)));
+  EXPECT_EQ(counter->load(), 5 + 3 * 12);
 }
 
 TEST_P(SamplerConformance, the_same_seed_gives_the_same_tokens) {
