@@ -56,6 +56,31 @@ struct TransferMetrics {
   /// S(sequential) - S(direct), and S(joint) - S(direct).
   Metric sequential_over_direct;
   Metric joint_over_direct;
+
+  // Those below have initialisers so that a list of the seven above still makes the struct.
+
+  /// gain / (the best possible score - S(baseline)): comparable between targets of unlike
+  /// difficulty. Undefined when the baseline leaves less than 5 % of room.
+  Metric headroom_gain{};
+  /// gain / (what the same training gains on its own domain): S(transfer) - S(baseline), both on
+  /// the source's items.
+  Metric source_normalised{};
+  /// S(transfer) - S(baseline) on tasks that the base model could do and the training was not
+  /// for; negative means forgotten.
+  Metric forgetting{};
+  /// S(sequential) - S(transfer) on the source's items: what the second stage cost the first.
+  Metric sequential_forgetting{};
+  /// gain(A to B) - gain(B to A), in units of the score; and each gain first divided by its
+  /// target's ceiling, because targets differ in scale.
+  Metric asymmetry{};
+  Metric standardised_asymmetry{};
+  /// The gain on items of a held-out set of the target domain, and how far it exceeds `gain`.
+  Metric held_out_gain{};
+  Metric generalisation{};
+  /// Points of accuracy (or bits per byte) gained per US dollar and per million tokens metered.
+  /// The interval is that of the gain; what was spent is known.
+  Metric gain_per_dollar{};
+  Metric gain_per_million_tokens{};
 };
 
 }  // namespace xfer

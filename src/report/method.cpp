@@ -36,8 +36,9 @@ std::vector<std::pair<std::string, std::string>> definitions() {
                                "of the target's examples."},
       {"Intervals", "95% percentile intervals from 10,000 bootstrap resamples, crossed over "
                     "training seeds and test items (whole clusters, where items share a passage "
-                    "or template), and widened by Student's t because few seeds tell their own "
-                    "spread badly. Items are paired across conditions, seeds are not; the shared "
+                    "or template), without the surplus by which crossing counts the noise of single "
+                    "answers more than once (Owen 2007), and widened by Student's t because few "
+                    "seeds tell their own spread badly. Items are paired across conditions, seeds are not; the shared "
                     "baseline is drawn once per resample. In every resample bits per byte is a "
                     "ratio of sums. The accuracy of a single run has a Wilson interval."},
       {"Reading", "“Not distinguishable from zero” means that the interval contains zero; it "
@@ -46,8 +47,9 @@ std::vector<std::pair<std::string, std::string>> definitions() {
                   "distinguishable from zero, when the control ends above the transfer run, or "
                   "when the reference answers became less probable after their first token. A "
                   "control whose interval lies below the baseline did harm of its own, and a gain "
-                  "above it counts as skill only where bits per byte improved too. The verdict on accuracy is held back when the "
-                  "baseline scores exactly 0 or when no final answer could be found in more than "
+                  "above it counts as skill only where bits per byte improved too. The verdict "
+                  "on accuracy is held back when the baseline scores exactly 0 or when no final "
+                  "answer could be found in more than "
                   "5% of the baseline's or the transfer model's answers."},
   };
 }

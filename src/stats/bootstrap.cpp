@@ -1,27 +1,15 @@
 #include "xfer/stats/bootstrap.hpp"
 
 #include "stats/check.hpp"
+#include "stats/drawn_rows.hpp"
 #include "xfer/rng.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
 
 namespace xfer::stats {
 namespace {
-
-/// Independent sums that a compiler can keep in vector registers; also the row padding.
-constexpr std::size_t lanes = 16;
-
-float dot(const float* a, const float* b, std::size_t padded_size) noexcept {
-  std::array<float, lanes> sums{};
-  for (std::size_t i = 0; i < padded_size; i += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  float total = 0.0F;
-  for (const float s : sums) total += s;
-  return total;
-}
 
 /// A draw below `bound` from 32 bits; uneven by at most bound / 2^32, far below what a bootstrap
 /// can resolve.
@@ -31,8 +19,8 @@ std::size_t draw_below(Rng& rng, std::size_t bound) noexcept {
 
 struct Shape {
   std::size_t items = 0;
-  std::size_t padded = 0;
-  std::size_t clusters = 0;
+  /// Items, or clusters of them: what is drawn.
+  std::size_t units = 0;
 };
 
 Shape check(std::span<const ArmView> arms, const BootstrapOptions& options) {
@@ -54,91 +42,82 @@ Shape check(std::span<const ArmView> arms, const BootstrapOptions& options) {
     shape.items = items;
     check_finite(arm.scores, "crossed_bootstrap");
   }
-  if (shape.items > (std::size_t{1} << 31U)) refuse(name + "too many items");
+  if (shape.items >= (std::size_t{1} << 31U)) refuse(name + "too many items");
   if (!options.item_weights.empty() && options.item_weights.size() != shape.items)
     refuse(name + "one weight per item (got " + std::to_string(options.item_weights.size()) +
            " for " + std::to_string(shape.items) + ")");
   for (const double weight : options.item_weights)
     if (!(weight > 0.0) || !std::isfinite(weight))
       refuse(name + "weights must be above 0 (got " + std::to_string(weight) + ")");
-  shape.padded = (shape.items + lanes - 1) / lanes * lanes;
-  shape.clusters = shape.items;
+  shape.units = shape.items;
   if (!options.item_clusters.empty()) {
     if (options.item_clusters.size() != shape.items)
       refuse(name + "one cluster per item (got " + std::to_string(options.item_clusters.size()) +
              " for " + std::to_string(shape.items) + ")");
-    shape.clusters = std::size_t{*std::max_element(options.item_clusters.begin(),
+    shape.units = std::size_t{*std::max_element(options.item_clusters.begin(),
                                                    options.item_clusters.end())} + 1;
-    std::vector<bool> used(std::min(shape.clusters, shape.items));
+    std::vector<bool> used(std::min(shape.units, shape.items));
     for (const std::uint32_t cluster : options.item_clusters)
       if (cluster < used.size()) used[cluster] = true;
-    if (shape.clusters > shape.items || std::find(used.begin(), used.end(), false) != used.end())
+    if (shape.units > shape.items || std::find(used.begin(), used.end(), false) != used.end())
       refuse(name + "cluster indices must not leave gaps");
   }
   return shape;
 }
 
-/// One arm prepared: weighted deviations of every row from the arm's mean.
-struct Prepared {
-  double mean = 0.0;
-  std::size_t seeds = 1;
-  std::vector<float> rows;
-  Rng rng{0};
-};
-
-Prepared prepare(const ArmView& arm, const Shape& shape, const BootstrapOptions& options) {
-  Prepared result;
-  result.mean = arm_mean(arm, options.item_weights);
-  result.seeds = arm.seeds;
-  result.rows.assign(arm.seeds * shape.padded, 0.0F);
-  result.rng = Rng(options.seed, "bootstrap seeds").fork(arm.id);
-  for (std::size_t s = 0; s < arm.seeds; ++s)
-    for (std::size_t i = 0; i < shape.items; ++i) {
-      const double weight = options.item_weights.empty() ? 1.0 : options.item_weights[i];
-      result.rows[s * shape.padded + i] =
-          static_cast<float>(weight * (arm.scores[s * shape.items + i] - result.mean));
-    }
-  return result;
+/// The stream from which a resample's items are drawn.
+std::uint64_t item_stream(const BootstrapOptions& options) {
+  const std::uint64_t all = stream_id("bootstrap items");
+  if (options.item_set == 0) return all;
+  const auto words = philox4x32({static_cast<std::uint32_t>(options.item_set),
+                                 static_cast<std::uint32_t>(options.item_set >> 32U),
+                                 static_cast<std::uint32_t>(all),
+                                 static_cast<std::uint32_t>(all >> 32U)},
+                                {0x6974656dU, 1U});
+  return (std::uint64_t{words[1]} << 32U) | words[0];
 }
 
-/// How often each item was drawn: all items, or clusters of them, with replacement.
-class ItemDraw {
-public:
-  ItemDraw(const Shape& shape, const BootstrapOptions& options)
-      : shape_(shape), options_(options), rng_(options.seed, "bootstrap items"),
-        cluster_counts_(shape.clusters), counts_(shape.padded), weights_(shape.padded) {
-    for (std::size_t i = 0; i < shape.items; ++i)
-      weights_[i] =
-          options.item_weights.empty() ? 1.0F : static_cast<float>(options.item_weights[i]);
-  }
-
-  void draw(std::uint64_t resample) {
-    std::fill(cluster_counts_.begin(), cluster_counts_.end(), 0U);
-    Rng rng = rng_.fork(resample);
-    for (std::size_t k = 0; k < shape_.clusters; ++k)
-      ++cluster_counts_[draw_below(rng, shape_.clusters)];
-    for (std::size_t i = 0; i < shape_.items; ++i) {
-      const std::size_t cluster = options_.item_clusters.empty() ? i : options_.item_clusters[i];
-      counts_[i] = static_cast<float>(cluster_counts_[cluster]);
-    }
-    const bool fixed = options_.item_clusters.empty() && options_.item_weights.empty();
-    total_ = fixed ? static_cast<double>(shape_.items)
-                   : static_cast<double>(dot(counts_.data(), weights_.data(), shape_.padded));
-  }
-
-  const float* counts() const noexcept { return counts_.data(); }
-  /// Total weight of what was drawn.
-  double total() const noexcept { return total_; }
-
-private:
-  const Shape& shape_;
-  const BootstrapOptions& options_;
-  Rng rng_;
-  std::vector<std::uint32_t> cluster_counts_;
-  std::vector<float> counts_;
-  std::vector<float> weights_;
-  double total_ = 0.0;
+/// What each unit adds to a resample: for every arm and seed the weighted deviations of its items
+/// from the arm's mean, and last its weight's deviation from the mean weight of a unit. Deviations
+/// keep single precision exact enough.
+struct Prepared {
+  DrawnRows rows;
+  double weight_mean = 0.0;
+  /// Whether all units weigh the same, so that every resample does.
+  bool fixed_weight = true;
 };
+
+Prepared prepare(std::span<const ArmView> arms, std::span<const double> means, const Shape& shape,
+                 const BootstrapOptions& options) {
+  const auto weight = [&](std::size_t i) {
+    return options.item_weights.empty() ? 1.0 : options.item_weights[i];
+  };
+  const auto unit = [&](std::size_t i) {
+    return options.item_clusters.empty() ? i : std::size_t{options.item_clusters[i]};
+  };
+  std::size_t columns = 1;
+  for (const ArmView& arm : arms) columns += arm.seeds;
+  Prepared result{DrawnRows(shape.units, columns)};
+
+  std::vector<double> sums(shape.units);
+  std::size_t column = 0;
+  for (std::size_t a = 0; a < arms.size(); ++a)
+    for (std::size_t s = 0; s < arms[a].seeds; ++s, ++column) {
+      std::fill(sums.begin(), sums.end(), 0.0);
+      for (std::size_t i = 0; i < shape.items; ++i)
+        sums[unit(i)] += weight(i) * (arms[a].scores[s * shape.items + i] - means[a]);
+      for (std::size_t u = 0; u < shape.units; ++u)
+        result.rows.set(u, column, static_cast<float>(sums[u]));
+    }
+  std::fill(sums.begin(), sums.end(), 0.0);
+  for (std::size_t i = 0; i < shape.items; ++i) sums[unit(i)] += weight(i);
+  for (const double w : sums) result.weight_mean += w / static_cast<double>(shape.units);
+  for (std::size_t u = 0; u < shape.units; ++u) {
+    result.fixed_weight = result.fixed_weight && sums[u] == sums[0];
+    result.rows.set(u, column, static_cast<float>(sums[u] - result.weight_mean));
+  }
+  return result;
+}
 
 }  // namespace
 
@@ -158,29 +137,37 @@ double arm_mean(const ArmView& arm, std::span<const double> item_weights) {
 std::vector<std::vector<double>> crossed_bootstrap(std::span<const ArmView> arms,
                                                    const BootstrapOptions& options) {
   const Shape shape = check(arms, options);
-  std::vector<Prepared> prepared;
-  for (const ArmView& arm : arms) prepared.push_back(prepare(arm, shape, options));
+  std::vector<double> centres;
+  std::vector<Rng> seed_streams;
+  for (const ArmView& arm : arms) {
+    centres.push_back(arm_mean(arm, options.item_weights));
+    seed_streams.push_back(Rng(options.seed, "bootstrap seeds").fork(arm.id));
+  }
+  Prepared prepared = prepare(arms, centres, shape, options);
+  std::size_t weight_column = 0;
+  for (const ArmView& arm : arms) weight_column += arm.seeds;
+  const std::uint64_t stream = item_stream(options);
+  const double weight_all = prepared.weight_mean * static_cast<double>(shape.units);
   const auto resamples = static_cast<std::size_t>(options.resamples);
   std::vector<std::vector<double>> means(arms.size(), std::vector<double>(resamples));
-  ItemDraw items(shape, options);
-  std::vector<double> row_means;
   for (std::size_t r = 0; r < resamples; ++r) {
-    items.draw(r);
+    const std::vector<float>& sums = prepared.rows.draw(options.seed, stream, r);
+    const double weight = prepared.fixed_weight
+                              ? weight_all
+                              : weight_all + static_cast<double>(sums[weight_column]);
+    std::size_t column = 0;
     for (std::size_t a = 0; a < arms.size(); ++a) {
-      const Prepared& arm = prepared[a];
-      row_means.assign(arm.seeds, 0.0);
-      for (std::size_t s = 0; s < arm.seeds; ++s)
-        row_means[s] = static_cast<double>(
-            dot(items.counts(), arm.rows.data() + s * shape.padded, shape.padded));
-      double sum = row_means[0];
-      if (arm.seeds > 1) {
-        Rng rng = arm.rng.fork(r);
+      const std::size_t seeds = arms[a].seeds;
+      double sum = static_cast<double>(sums[column]);
+      if (seeds > 1) {
+        Rng rng = seed_streams[a].fork(r);
         sum = 0.0;
-        for (std::size_t k = 0; k + 1 < arm.seeds; ++k)
-          sum += row_means[draw_below(rng, arm.seeds)];
-        sum /= static_cast<double>(arm.seeds - 1);
+        for (std::size_t k = 0; k + 1 < seeds; ++k)
+          sum += static_cast<double>(sums[column + draw_below(rng, seeds)]);
+        sum /= static_cast<double>(seeds - 1);
       }
-      means[a][r] = arm.mean + sum / items.total();
+      means[a][r] = centres[a] + sum / weight;
+      column += seeds;
     }
   }
   return means;

@@ -23,13 +23,14 @@ void check_counts(std::int64_t successes, std::int64_t n, double level, const ch
 
 double critical_normal(double level) {
   check_level(level, "critical_normal");
-  return boost::math::quantile(boost::math::normal(), 0.5 + level / 2.0);
+  // By the upper tail: 0.5 + level / 2 rounds to 1 for the highest levels.
+  return boost::math::quantile(complement(boost::math::normal(), (1.0 - level) / 2.0));
 }
 
 double critical_t(double level, double df) {
   check_level(level, "critical_t");
-  if (!(df > 0.0)) refuse("critical_t: df must be above 0 (got " + std::to_string(df) + ")");
-  return boost::math::quantile(boost::math::students_t(df), 0.5 + level / 2.0);
+  if (!(df >= 0.1)) refuse("critical_t: df must be at least 0.1 (got " + std::to_string(df) + ")");
+  return boost::math::quantile(complement(boost::math::students_t(df), (1.0 - level) / 2.0));
 }
 
 Estimate wilson(std::int64_t successes, std::int64_t n, double level) {

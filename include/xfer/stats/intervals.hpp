@@ -43,7 +43,7 @@ struct RatioInput {
 /// finite.
 Fieller fieller(const RatioInput& input, double level = 0.95);
 
-/// The two-sided critical value: of the normal distribution, or of Student's t with `df` > 0.
+/// The two-sided critical value: of the normal distribution, or of Student's t with `df` >= 0.1.
 double critical_normal(double level);
 double critical_t(double level, double df);
 

@@ -38,12 +38,45 @@ struct TransferOptions {
   std::optional<double> ceiling_min;
   /// Relative transfer needs a baseline mean of at least this. Unset: 0.05 for either kind.
   std::optional<double> baseline_min;
+  /// Headroom-normalised gain needs at least this much room above the baseline mean.
+  double headroom_min = 0.05;
   /// Weight of each item in a mean; empty weighs all alike. With bits per byte and weights in
   /// bytes, a mean is total bits over total bytes.
   std::vector<double> item_weights;
   /// Label of each item's cluster (passage, template); items of one label are drawn together.
   /// Empty: every item stands alone.
   std::vector<std::string> item_clusters;
+};
+
+/// Scores on a set of items other than the target's test items.
+struct ScoredItems {
+  /// The same conditions as the cell's own: `transfer` is still the model trained on the source.
+  /// Where a condition is in both, its seeds are the same training runs in the same order.
+  std::vector<ConditionScores> conditions;
+  /// As in `TransferOptions`.
+  std::vector<double> item_weights;
+  std::vector<std::string> item_clusters;
+};
+
+/// What a condition cost: US dollars by purpose, and metered tokens, of all seeds together.
+struct Spending {
+  double train_usd = 0.0;
+  double sample_usd = 0.0;
+  double evaluation_usd = 0.0;
+  double tokens = 0.0;
+};
+
+/// What is known about a cell beside the scores on its target. What is left empty leaves its
+/// metrics undefined.
+struct CellContext {
+  /// On the source's test items: baseline, transfer, direct (trained on the target), sequential.
+  ScoredItems source;
+  /// On the items of tasks that the training was not for: baseline and transfer.
+  ScoredItems retained;
+  /// On a held-out set of the target domain: baseline and transfer.
+  ScoredItems held_out;
+  /// What the transfer condition cost.
+  std::optional<Spending> spending;
 };
 
 /// The mean score of one condition with its interval; bits per byte are not negated here.
@@ -62,10 +95,14 @@ struct TransferAnalysis {
 
 /// The metrics of one cell from its conditions, the baseline among them; metrics whose conditions
 /// are absent are undefined and say which is missing. Intervals are from the crossed bootstrap
-/// over seeds and items (see `bootstrap.hpp`), in which each shared arm is drawn once per
-/// resample. Throws `invalid_argument` when the baseline is missing, a condition is given twice,
-/// item counts differ, a score is not finite or outside its range, or an option is out of range.
+/// over seeds and items (`IntervalMethod::adjusted` in `bootstrap.hpp`), in which each shared arm
+/// is drawn once per resample; sets of items are independent of each other, while a training run
+/// that is drawn is drawn on all of them. Throws `invalid_argument` when the baseline is missing, a
+/// condition is given twice, item counts differ, a score is not finite or outside its range, a
+/// condition has unlike numbers of seeds on two sets, a cost is negative, or an option is out of
+/// range.
 TransferAnalysis transfer_metrics(std::span<const ConditionScores> conditions,
-                                  const TransferOptions& options = {});
+                                  const TransferOptions& options = {},
+                                  const CellContext& context = {});
 
 }  // namespace xfer::stats
