@@ -20,8 +20,9 @@ BELOW: dict[str, set[str]] = {
     "stats": {"files"},
     "domains": {"files", "text", "grade", "stats"},
     "engine": {"files", "text", "grade", "stats"},
-    "study": {"files", "text", "grade", "stats", "domains", "engine"},
-    "report": {"files", "text", "grade", "stats", "domains", "engine", "study"},
+    "tinker": {"files"},
+    "study": {"files", "text", "grade", "stats", "domains", "engine", "tinker"},
+    "report": {"files", "text", "grade", "stats", "domains", "engine", "tinker", "study"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
