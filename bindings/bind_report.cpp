@@ -92,6 +92,7 @@ void bind_cell_report(py::module_& module) {
       .def_readonly("headline", &CellReport::headline)
       .def_readonly("reading", &CellReport::reading)
       .def_readonly("warnings", &CellReport::warnings)
+      .def_readonly("notes", &CellReport::notes, "What the intervals do not cover.")
       .def_readonly("protocol_hash", &CellReport::protocol_hash)
       .def_readonly("items_hash", &CellReport::items_hash)
       .def("condition_chart_svg", &report::condition_chart_svg)

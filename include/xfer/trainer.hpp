@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,7 +31,10 @@ struct Tensor {
 };
 
 /// One training sequence of N input tokens. Position t of `tokens` predicts `target_tokens[t]`.
-/// cross_entropy takes `target_tokens` (int64, N) and `weights` (float32, N).
+/// cross_entropy takes `target_tokens` (int64) and `weights` (float32), both of shape (N), or of
+/// (N, K) for K targets at each position. The others take `target_tokens`, `logprobs` (those the
+/// targets were sampled with) and `advantages`, all (N), gspo also `sequence_ratio_mask`; a factor
+/// for each position may be given as `weights`.
 struct Datum {
   Datum() = default;
   explicit Datum(std::vector<std::int32_t> input_tokens) : tokens(std::move(input_tokens)) {}
@@ -59,10 +63,13 @@ inline Datum supervised_datum(const std::vector<std::int32_t>& prompt,
 struct ForwardBackwardRequest {
   explicit ForwardBackwardRequest(std::vector<Datum> batch) : data(std::move(batch)) {}
   std::vector<Datum> data;
-  /// "cross_entropy"; the engine names the others it knows in its error for an unknown one.
+  /// cross_entropy, importance_sampling, ppo, cispo, dro or gspo.
   std::string loss_fn = "cross_entropy";
+  /// ppo, cispo, gspo: clip_low_threshold and clip_high_threshold, bounds of the ratio itself (0.8
+  /// and 1.2; cispo 0 and 4). dro: beta (0.05).
   std::map<std::string, double> loss_fn_config;
-  /// False leaves the log-probabilities of positions with weight 0 at 0 and saves their work.
+  /// False leaves the log-probabilities of positions that change nothing (weight or advantage 0;
+  /// not in dro and gspo) at 0 and saves their work.
   bool all_logprobs = true;
 };
 
@@ -74,6 +81,20 @@ struct ForwardBackwardResult {
   /// tokens and datums, no mean.
   std::map<std::string, double> metrics;
 };
+
+/// What a caller's own loss gives back.
+struct CustomLossResult {
+  CustomLossResult() = default;
+  double loss = 0.0;
+  /// dL/d(log-probability): for each datum as many values as it has targets.
+  std::vector<std::vector<float>> gradients;
+  /// Passed on, with keys of the form `name:reduction`.
+  std::map<std::string, double> metrics;
+};
+
+/// A loss as a function of the data and of the log-probabilities of each datum's targets.
+using CustomLoss = std::function<CustomLossResult(const std::vector<Datum>& data,
+                                                  const std::vector<std::vector<float>>& logprobs)>;
 
 /// AdamW with decoupled weight decay, defaults as on Tinker's wire.
 struct AdamParams {
@@ -142,6 +163,34 @@ public:
     auto result = co_await std::move(work);
     co_return result;
   }
+  /// The same with a loss of the caller's own, which is called once: a pass for the
+  /// log-probabilities, then one whose cross_entropy weights are -dL/d(log-probability). Only
+  /// `target_tokens` of the data is used by the trainer; the loss sees all of them. Metrics are the
+  /// loss's own and "loss:sum", what it returned. Throws `invalid_argument` naming the datum when a
+  /// gradient has another size or is not finite, and what `loss` throws.
+  task<ForwardBackwardResult> forward_backward_custom(std::vector<Datum> data, CustomLoss loss) {
+    auto plain = without_other_inputs(data);
+    ForwardBackwardRequest first(plain);
+    check(first);
+    auto scoring = do_forward_backward(std::move(first), false);
+    auto scored = co_await std::move(scoring);
+    std::vector<std::vector<float>> logprobs;
+    for (const auto& outputs : scored.loss_fn_outputs)
+      logprobs.push_back(std::get<std::vector<float>>(outputs.at("logprobs").data));
+    CustomLossResult own = loss(data, logprobs);
+    check_gradients(own, logprobs);
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      auto& weights = std::get<std::vector<float>>(plain[i].loss_fn_inputs.at("weights").data);
+      for (std::size_t t = 0; t < weights.size(); ++t) weights[t] = -own.gradients[i][t];
+    }
+    ForwardBackwardRequest second(std::move(plain));
+    second.all_logprobs = false;
+    auto work = do_forward_backward(std::move(second), true);
+    co_await std::move(work);
+    scored.metrics = std::move(own.metrics);
+    scored.metrics["loss:sum"] = own.loss;
+    co_return scored;
+  }
   /// One optimizer step on the gradients gathered so far.
   task<OptimStepResult> optim_step(AdamParams params) {
     const auto bad = [](double x) { return !std::isfinite(x) || x < 0.0; };
@@ -187,6 +236,43 @@ private:
       if (request.data[i].tokens.empty())
         throw Error(Errc::invalid_argument,
                     "forward_backward: datum " + std::to_string(i) + " has no tokens");
+  }
+
+  static std::vector<Datum> without_other_inputs(const std::vector<Datum>& data) {
+    std::vector<Datum> plain;
+    for (std::size_t i = 0; i < data.size(); ++i) {
+      const auto targets = data[i].loss_fn_inputs.find("target_tokens");
+      if (targets == data[i].loss_fn_inputs.end())
+        throw Error(Errc::invalid_argument, "forward_backward_custom: datum " + std::to_string(i) +
+                                                ": target_tokens is missing");
+      Tensor weights(std::vector<float>(targets->second.size(), 0.0F));
+      weights.shape = targets->second.shape;
+      plain.emplace_back(data[i].tokens);
+      plain.back().loss_fn_inputs.emplace("target_tokens", targets->second);
+      plain.back().loss_fn_inputs.emplace("weights", std::move(weights));
+    }
+    return plain;
+  }
+
+  static void check_gradients(const CustomLossResult& own,
+                              const std::vector<std::vector<float>>& logprobs) {
+    const auto refuse = [](const std::string& what) {
+      throw Error(Errc::invalid_argument, "forward_backward_custom: " + what);
+    };
+    if (!std::isfinite(own.loss))
+      throw Error(Errc::diverged, "forward_backward_custom: the loss is not finite");
+    if (own.gradients.size() != logprobs.size())
+      refuse("the loss must give a gradient for each of the " + std::to_string(logprobs.size()) +
+             " data (got " + std::to_string(own.gradients.size()) + ")");
+    for (std::size_t i = 0; i < logprobs.size(); ++i) {
+      if (own.gradients[i].size() != logprobs[i].size())
+        refuse("datum " + std::to_string(i) + ": the gradient must have " +
+               std::to_string(logprobs[i].size()) + " values (got " +
+               std::to_string(own.gradients[i].size()) + ")");
+      for (const float g : own.gradients[i])
+        if (!std::isfinite(g))
+          refuse("datum " + std::to_string(i) + ": the gradient must be finite");
+    }
   }
 
   virtual task<ForwardBackwardResult> do_forward_backward(ForwardBackwardRequest request,

@@ -26,9 +26,10 @@ std::span<const std::byte> bytes_of(const Floats& values) {
 }
 
 TensorToStore tensor(const std::string& name, const Parameter& p, const Floats& values) {
-  const bool norm = p.rows == 1 && p.name.ends_with("norm.weight");
+  const bool vector =
+      p.rows == 1 && (p.name.ends_with("norm.weight") || p.name.ends_with(".bias"));
   return {name, StoredType::f32,
-          norm ? std::vector<std::int64_t>{p.cols} : std::vector<std::int64_t>{p.rows, p.cols},
+          vector ? std::vector<std::int64_t>{p.cols} : std::vector<std::int64_t>{p.rows, p.cols},
           bytes_of(values)};
 }
 
@@ -82,7 +83,8 @@ void save_parameters(const fs::path& folder, const ParameterSet& parameters,
   fs::remove_all(partial, failed);
   fs::create_directories(partial, failed);
   if (failed)
-    throw Error(Errc::io, "save_state: cannot create " + partial.string() + ": " + failed.message());
+    throw Error(Errc::io,
+                "save_state: cannot create " + partial.string() + ": " + failed.message());
   try {
     std::vector<TensorToStore> weights;
     std::vector<TensorToStore> moments;

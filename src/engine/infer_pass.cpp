@@ -6,14 +6,12 @@
 namespace xfer::engine {
 namespace {
 
-constexpr std::int64_t rows_per_piece = 16;
+constexpr std::int64_t row_chunk = 16;  // rows of one piece of row-wise work
 
-template <class Work>
-void for_rows(ThreadPool& pool, std::int64_t rows, const Work& work) {
-  pool.run((rows + rows_per_piece - 1) / rows_per_piece, [&](std::int64_t piece, int thread) {
-    const std::int64_t last = std::min(rows, (piece + 1) * rows_per_piece);
-    for (std::int64_t row = piece * rows_per_piece; row < last; ++row) work(row, thread);
-  });
+void add_row(AdapterRuns& runs, std::size_t row, const Adapter* adapter) {
+  if (runs.empty() || runs.back().adapter != adapter)
+    runs.push_back({static_cast<int>(row), 0, adapter});
+  ++runs.back().count;
 }
 
 }  // namespace
@@ -27,116 +25,175 @@ void KvCache::reserve(int length) {
   }
 }
 
-void InferPass::layer(int index) {
-  const LayerWeights& w = net_->layers[static_cast<std::size_t>(index)];
-  const ModelConfig& c = net_->config;
-  const int h = c.hidden_size;
-  const int f = c.intermediate_size;
-  const int dim = c.head_dim;
-  const int row_size = shape_.row_size();
-  const int kv_size = shape_.kv_size();
-  const auto rows = static_cast<std::int64_t>(rows_.size());
-  const int m = static_cast<int>(rows);
-  const auto eps = static_cast<float>(c.rms_eps);
-  const float scale = adapter_ != nullptr ? adapter_->scale : 0.0F;
-  const auto lora = [&](Fused which) {
-    return adapter_ != nullptr ? adapter_->linear(index, which) : nullptr;
-  };
-  const Kernels& kernel = kernels();
-  const auto norm = [&](const Floats& weight) {
-    for_rows(pool_, rows, [&](std::int64_t row, int) {
-      kernel.rms_norm(x_.data() + row * h, weight.data(), eps, h, normed_.data() + row * h);
-    });
-  };
-  const auto add = [&] {
-    for_rows(pool_, rows, [&](std::int64_t row, int) {
-      kernel.axpy(1.0F, normed_.data() + row * h, h, x_.data() + row * h);
-    });
-  };
+void KvCache::copy_from(const KvCache& other, int length) {
+  reserve(length);
+  length_ = length;
+  const auto size = static_cast<std::ptrdiff_t>(length) * width_;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    std::copy_n(other.layers_[i].keys.begin(), size, layers_[i].keys.begin());
+    std::copy_n(other.layers_[i].values.begin(), size, layers_[i].values.begin());
+  }
+}
 
-  norm(w.attn_norm);
-  linear_forward(pool_, m, normed_.data(), h, w.qkv, lora(Fused::qkv), scale, qkv_.data(), row_size,
-                 z_);
-  for_rows(pool_, rows, [&](std::int64_t i, int) {
-    const Row& row = rows_[static_cast<std::size_t>(i)];
-    float* q = qkv_.data() + i * row_size;
-    const std::int64_t at = std::int64_t{row.position} * (dim / 2);
-    for (int head = 0; head < shape_.heads + shape_.kv_heads; ++head)
-      kernel.rope(q + head * dim, net_->rope_cos.data() + at, net_->rope_sin.data() + at, dim, 1.0F);
-    const float* k = q + shape_.q_size();
-    const auto bytes = static_cast<std::size_t>(kv_size) * sizeof(float);
-    std::memcpy(row.cache->keys(index) + std::int64_t{row.position} * kv_size, k, bytes);
-    std::memcpy(row.cache->values(index) + std::int64_t{row.position} * kv_size, k + kv_size, bytes);
+std::int64_t InferPass::bytes(const ModelConfig& c, std::int64_t rows, std::int64_t segments) {
+  const std::int64_t q = std::int64_t{c.heads} * c.head_dim;
+  const std::int64_t kv = std::int64_t{c.kv_heads} * c.head_dim;
+  std::int64_t row = 3 * std::int64_t{c.hidden_size} + 2 * q + 2 * kv +
+                     3 * std::int64_t{c.intermediate_size};
+  if (c.experts.count > 0)
+    row += c.experts.per_token *
+               (2 * std::int64_t{c.hidden_size} + 3 * std::int64_t{c.experts.intermediate_size}) +
+           c.experts.count;
+  return 4 * (rows * row + segments * (std::int64_t{c.vocab_size} + c.hidden_size));
+}
+
+void InferPass::normalise(const Floats& weight) {
+  const int h = net_->config.hidden_size;
+  const auto eps = static_cast<float>(net_->config.rms_eps);
+  const Kernels& kernel = kernels();
+  for_rows(pool_, static_cast<std::int64_t>(rows_.size()), row_chunk, [&](std::int64_t row, int) {
+    kernel.rms_norm(x_.data() + row * h, weight.data(), eps, h, normed_.data() + row * h);
   });
-  pool_.run(rows, [&](std::int64_t i, int thread) {
+}
+
+// x_ += branch_, through the norm that follows where there is one.
+void InferPass::add_branch(const Floats& post_norm) {
+  const int h = net_->config.hidden_size;
+  const auto eps = static_cast<float>(net_->config.rms_eps);
+  const Kernels& kernel = kernels();
+  for_rows(pool_, static_cast<std::int64_t>(rows_.size()), row_chunk, [&](std::int64_t row, int) {
+    float* branch = branch_.data() + row * h;
+    if (!post_norm.empty()) kernel.rms_norm(branch, post_norm.data(), eps, h, branch);
+    kernel.axpy(1.0F, branch, h, x_.data() + row * h);
+  });
+}
+
+// Biases, norms and rotation of one row's q and k; k and v into the cache.
+void InferPass::finish_qkv(int layer, std::int64_t i) {
+  const LayerWeights& w = net_->layers[static_cast<std::size_t>(layer)];
+  const RopeTable& rope = net_->rope_of(layer);
+  const int dim = shape_.head_dim;
+  const int kv_size = shape_.kv_size();
+  const auto eps = static_cast<float>(net_->config.rms_eps);
+  const Kernels& kernel = kernels();
+  const Row& row = rows_[static_cast<std::size_t>(i)];
+  float* q = qkv_.data() + i * shape_.row_size();
+  if (!w.qkv_bias.empty()) kernel.axpy(1.0F, w.qkv_bias.data(), shape_.row_size(), q);
+  const std::int64_t at = std::int64_t{row.position} * (dim / 2);
+  for (int head = 0; head < shape_.heads + shape_.kv_heads; ++head) {
+    float* x = q + head * dim;
+    if (!w.q_norm.empty())
+      kernel.rms_norm(x, (head < shape_.heads ? w.q_norm : w.k_norm).data(), eps, dim, x);
+    kernel.rope(x, rope.cosine.data() + at, rope.sine.data() + at, dim, 1.0F);
+  }
+  const float* k = q + shape_.q_size();
+  const auto bytes = static_cast<std::size_t>(kv_size) * sizeof(float);
+  std::memcpy(row.cache->keys(layer) + std::int64_t{row.position} * kv_size, k, bytes);
+  std::memcpy(row.cache->values(layer) + std::int64_t{row.position} * kv_size, k + kv_size, bytes);
+}
+
+void InferPass::attention(int layer) {
+  const auto at = static_cast<std::size_t>(layer);
+  const LayerWeights& w = net_->layers[at];
+  const int h = net_->config.hidden_size;
+  const int m = static_cast<int>(rows_.size());
+  shape_ = net_->attention(layer);
+  const int row_size = shape_.row_size();
+  normalise(w.attn_norm);
+  linear_forward(
+      pool_, m, normed_.data(), h, w.maps.qkv, runs_,
+      [at](const Adapter& a) -> auto& { return a.layers[at].qkv; }, qkv_.data(), row_size, z_);
+  for_rows(pool_, m, row_chunk, [&](std::int64_t i, int) { finish_qkv(layer, i); });
+  pool_.run(m, [&](std::int64_t i, int thread) {
     const Row& row = rows_[static_cast<std::size_t>(i)];
     Floats& scores = scores_[static_cast<std::size_t>(thread)];
     const int length = row.position + 1;
     if (scores.size() < static_cast<std::size_t>(length))
       scores.resize(static_cast<std::size_t>(length) * 2);
-    attention_cached(shape_, qkv_.data() + i * row_size, row.cache->keys(index),
-                     row.cache->values(index), length, scores.data(),
+    attention_cached(shape_, qkv_.data() + i * row_size, row.cache->keys(layer),
+                     row.cache->values(layer), length, scores.data(),
                      attn_.data() + i * shape_.q_size());
   });
-  linear_forward(pool_, m, attn_.data(), shape_.q_size(), w.o, lora(Fused::o), scale,
-                 normed_.data(), h, z_);
-  add();
-  norm(w.mlp_norm);
-  linear_forward(pool_, m, normed_.data(), h, w.gate_up, lora(Fused::gate_up), scale,
-                 gate_up_.data(), 2 * std::int64_t{f}, z_);
-  for_rows(pool_, rows, [&](std::int64_t row, int) {
-    const float* gate = gate_up_.data() + row * 2 * f;
-    kernel.swiglu(gate, gate + f, f, act_.data() + row * f);
-  });
-  linear_forward(pool_, m, act_.data(), f, w.down, lora(Fused::down), scale, normed_.data(), h, z_);
-  add();
+  linear_forward(
+      pool_, m, attn_.data(), shape_.q_size(), w.maps.o, runs_,
+      [at](const Adapter& a) -> auto& { return a.layers[at].o; }, branch_.data(), h, z_);
+  add_branch(w.attn_post_norm);
 }
 
-const float* InferPass::run(const Network& network, const Adapter* adapter,
-                            const std::vector<Segment>& segments) {
-  net_ = &network;
-  adapter_ = adapter;
-  const ModelConfig& c = network.config;
-  shape_ = {c.heads, c.kv_heads, c.head_dim};
-  scores_.resize(static_cast<std::size_t>(pool_.threads()));
+void InferPass::mlp(int layer) {
+  const LayerWeights& w = net_->layers[static_cast<std::size_t>(layer)];
+  normalise(w.mlp_norm);
+  mlp_.forward(*net_, layer, runs_, static_cast<int>(rows_.size()), normed_.data(), branch_.data(),
+               mlp_state_);
+  add_branch(w.mlp_post_norm);
+}
+
+// Lays out the rows, makes room for them, and looks up their embeddings.
+void InferPass::start(const std::vector<Segment>& segments) {
+  const ModelConfig& c = net_->config;
   const int h = c.hidden_size;
+  scores_.resize(static_cast<std::size_t>(pool_.threads()));
   rows_.clear();
-  std::vector<std::int32_t> tokens;
-  std::vector<std::int64_t> last_rows;
+  last_rows_.clear();
+  runs_.clear();
+  last_runs_.clear();
   for (const Segment& segment : segments) {
-    const int start = segment.cache->length();
-    const int end = start + static_cast<int>(segment.tokens.size());
-    segment.cache->reserve(end);
-    for (int position = start; position < end; ++position)
-      rows_.push_back({segment.cache, position});
-    tokens.insert(tokens.end(), segment.tokens.begin(), segment.tokens.end());
-    segment.cache->set_length(end);
-    last_rows.push_back(static_cast<std::int64_t>(rows_.size()) - 1);
+    int position = segment.cache->length();
+    segment.cache->reserve(position + static_cast<int>(segment.tokens.size()));
+    for (const std::int32_t token : segment.tokens) {
+      add_row(runs_, rows_.size(), segment.adapter);
+      rows_.push_back({segment.cache, position++, token});
+    }
+    segment.cache->set_length(position);
+    add_row(last_runs_, last_rows_.size(), segment.adapter);
+    last_rows_.push_back(static_cast<std::int64_t>(rows_.size()) - 1);
   }
   const std::size_t rows = rows_.size();
   const auto size = [rows](int columns) { return rows * static_cast<std::size_t>(columns); };
+  const int q_size = c.heads * c.head_dim;
   x_.resize(size(h));
   normed_.resize(size(h));
-  qkv_.resize(size(shape_.row_size()));
-  attn_.resize(size(shape_.q_size()));
-  gate_up_.resize(size(2 * c.intermediate_size));
-  act_.resize(size(c.intermediate_size));
-  for_rows(pool_, static_cast<std::int64_t>(rows), [&](std::int64_t row, int) {
-    network.embedding.column(tokens[static_cast<std::size_t>(row)], x_.data() + row * h);
+  branch_.resize(size(h));
+  qkv_.resize(size(q_size + 2 * c.kv_heads * c.head_dim));
+  attn_.resize(size(q_size));
+  const Kernels& kernel = kernels();
+  const float scale = net_->embedding_scale();
+  for_rows(pool_, static_cast<std::int64_t>(rows), row_chunk, [&](std::int64_t row, int) {
+    net_->embedding.column(rows_[static_cast<std::size_t>(row)].token, x_.data() + row * h);
+    if (scale != 1.0F) kernel.scale(scale, h, x_.data() + row * h);
   });
-  for (int i = 0; i < c.layers; ++i) layer(i);
+}
 
-  const auto count = static_cast<std::int64_t>(last_rows.size());
-  last_.resize(static_cast<std::size_t>(count * h));
+const float* InferPass::logits() {
+  const ModelConfig& c = net_->config;
+  const int h = c.hidden_size;
+  const auto count = static_cast<std::int64_t>(last_rows_.size());
   const auto eps = static_cast<float>(c.rms_eps);
+  const Kernels& kernel = kernels();
+  last_.resize(static_cast<std::size_t>(count * h));
   for (std::int64_t i = 0; i < count; ++i)
-    kernels().rms_norm(x_.data() + last_rows[static_cast<std::size_t>(i)] * h,
-                       network.final_norm.data(), eps, h, last_.data() + i * h);
+    kernel.rms_norm(x_.data() + last_rows_[static_cast<std::size_t>(i)] * h,
+                    net_->final_norm.data(), eps, h, last_.data() + i * h);
   logits_.resize(static_cast<std::size_t>(count * c.vocab_size));
-  linear_forward(pool_, static_cast<int>(count), last_.data(), h, network.head(),
-                 adapter != nullptr ? &adapter->head : nullptr,
-                 adapter != nullptr ? adapter->scale : 0.0F, logits_.data(), c.vocab_size, z_);
+  linear_forward(
+      pool_, static_cast<int>(count), last_.data(), h, net_->head(), last_runs_,
+      [](const Adapter& a) -> auto& { return a.head; }, logits_.data(), c.vocab_size, z_);
+  if (c.logit_soft_cap > 0.0)
+    pool_.run(count, [&](std::int64_t i, int) {
+      kernel.soft_cap(logits_.data() + i * c.vocab_size, 1.0F,
+                      static_cast<float>(c.logit_soft_cap), c.vocab_size, nullptr);
+    });
   return logits_.data();
+}
+
+const float* InferPass::run(const Network& network, const std::vector<Segment>& segments) {
+  net_ = &network;
+  start(segments);
+  for (int layer = 0; layer < network.config.layers; ++layer) {
+    attention(layer);
+    mlp(layer);
+  }
+  return logits();
 }
 
 }  // namespace xfer::engine

@@ -1,9 +1,8 @@
 // Steps of many sequences at once against their caches of keys and values.
 #pragma once
 
-#include "engine/attention.hpp"
-#include "engine/linear.hpp"
-#include "engine/network.hpp"
+#include "engine/kernels/attention.hpp"
+#include "engine/mlp.hpp"
 
 #include <cstdint>
 #include <span>
@@ -15,7 +14,8 @@ namespace xfer::engine {
 class KvCache {
 public:
   explicit KvCache(const ModelConfig& config)
-      : width_(config.kv_heads * config.head_dim), layers_(static_cast<std::size_t>(config.layers)) {}
+      : width_(config.kv_heads * config.head_dim),
+        layers_(static_cast<std::size_t>(config.layers)) {}
   /// Makes room for `length` positions.
   void reserve(int length);
   int length() const noexcept { return length_; }
@@ -24,6 +24,8 @@ public:
   float* values(int layer) noexcept {
     return layers_[static_cast<std::size_t>(layer)].values.data();
   }
+  /// Takes over the first `length` positions of another sequence's cache.
+  void copy_from(const KvCache& other, int length);
   /// Bytes of one position.
   static std::int64_t bytes_per_token(const ModelConfig& config) {
     return std::int64_t{8} * config.layers * config.kv_heads * config.head_dim;
@@ -43,31 +45,45 @@ private:
 struct Segment {
   KvCache* cache;
   std::span<const std::int32_t> tokens;
+  const Adapter* adapter = nullptr;
 };
 
-/// A row's result depends on its own sequence only, never on what else is in the batch.
+/// A row's result depends on its own sequence and adapter only, never on what else is in the batch.
 class InferPass {
 public:
-  explicit InferPass(ThreadPool& pool) : pool_(pool) {}
+  explicit InferPass(ThreadPool& pool) : pool_(pool), mlp_(pool) {}
 
   /// Runs all segments and returns the logits after the last token of each:
-  /// [segments x vocabulary], valid until the next call.
-  const float* run(const Network& network, const Adapter* adapter,
-                   const std::vector<Segment>& segments);
+  /// [segments x vocabulary], valid until the next call. Segments of one adapter should follow
+  /// each other.
+  const float* run(const Network& network, const std::vector<Segment>& segments);
+  /// Bytes held for a call with that many tokens and segments, caches not included.
+  static std::int64_t bytes(const ModelConfig& config, std::int64_t rows, std::int64_t segments);
 
 private:
-  void layer(int index);
+  void start(const std::vector<Segment>& segments);
+  void attention(int layer);
+  void finish_qkv(int layer, std::int64_t i);
+  void mlp(int layer);
+  void normalise(const Floats& weight);
+  void add_branch(const Floats& post_norm);
+  const float* logits();
 
   struct Row {
     KvCache* cache;
     int position;
+    std::int32_t token;
   };
   ThreadPool& pool_;
+  MlpPass mlp_;
+  MlpState mlp_state_;
   const Network* net_ = nullptr;
-  const Adapter* adapter_ = nullptr;
-  AttentionShape shape_;
+  AttentionShape shape_;  ///< of the layer at work
   std::vector<Row> rows_;
-  Floats x_, normed_, qkv_, attn_, gate_up_, act_, z_, last_, logits_;
+  std::vector<std::int64_t> last_rows_;
+  AdapterRuns runs_;       ///< of rows
+  AdapterRuns last_runs_;  ///< of last rows
+  Floats x_, normed_, qkv_, attn_, branch_, z_, last_, logits_;
   std::vector<Floats> scores_;
 };
 

@@ -1,35 +1,28 @@
 #include "engine/linear.hpp"
 
 #include <algorithm>
+#include <string>
+#include <unordered_map>
 
 namespace xfer::engine {
 namespace {
 
-struct FusedShape {
-  Fused which;
-  std::vector<Module> modules;
-};
-
-const std::array<FusedShape, fused_count>& fused_shapes() {
-  static const std::array<FusedShape, fused_count> shapes = {{
-      {Fused::qkv, {Module::q, Module::k, Module::v}},
-      {Fused::o, {Module::o}},
-      {Fused::gate_up, {Module::gate, Module::up}},
-      {Fused::down, {Module::down}},
-  }};
-  return shapes;
-}
+const std::vector<Module> qkv_modules = {Module::q, Module::k, Module::v};
+const std::vector<Module> o_modules = {Module::o};
+const std::vector<Module> gate_up_modules = {Module::gate, Module::up};
+const std::vector<Module> down_modules = {Module::down};
 
 AdapterLinear pack_linear(ThreadPool& pool, const ModelConfig& config, const ParameterSet& set,
-                          const std::vector<Module>& modules, int layer, bool for_training) {
+                          const std::vector<Module>& modules, int layer, int expert,
+                          bool for_training) {
   AdapterLinear out;
   const int rank = set.rank();
-  const int inputs = module_inputs(config, modules.front());
+  const int inputs = module_inputs(config, modules.front(), expert);
   int first_col = 0;
   std::vector<const Parameter*> as;
   for (const Module module : modules) {
-    const int cols = module_outputs(config, module);
-    if (const LoraPair* pair = set.pair(module, layer)) {
+    const int cols = module_outputs(config, module, expert);
+    if (const LoraPair* pair = set.pair(module, layer, expert)) {
       AdapterLinear::Part part;
       part.first_col = first_col;
       part.cols = cols;
@@ -54,6 +47,20 @@ AdapterLinear pack_linear(ThreadPool& pool, const ModelConfig& config, const Par
   return out;
 }
 
+// Calls fill(map, modules, layer, expert) for each map of a layer.
+template <class T, class Fill>
+void fill_maps(const ModelConfig& config, int layer, LayerMaps<T>& maps, const Fill& fill) {
+  const bool sparse = config.is_sparse(layer);
+  fill(maps.qkv, qkv_modules, layer, -1);
+  fill(maps.o, o_modules, layer, -1);
+  maps.mlps.resize(sparse ? static_cast<std::size_t>(config.experts.count) : 1);
+  for (int expert = 0; expert < static_cast<int>(maps.mlps.size()); ++expert) {
+    auto& mlp = maps.mlps[static_cast<std::size_t>(expert)];
+    fill(mlp.gate_up, gate_up_modules, layer, sparse ? expert : -1);
+    fill(mlp.down, down_modules, layer, sparse ? expert : -1);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const Adapter> pack_adapter(ThreadPool& pool, const ModelConfig& config,
@@ -62,35 +69,49 @@ std::shared_ptr<const Adapter> pack_adapter(ThreadPool& pool, const ModelConfig&
   adapter->scale = parameters.scale();
   adapter->rank = parameters.rank();
   adapter->layers.resize(static_cast<std::size_t>(config.layers));
+  const auto fill = [&](AdapterLinear& out, const std::vector<Module>& modules, int layer,
+                        int expert) {
+    out = pack_linear(pool, config, parameters, modules, layer, expert, for_training);
+  };
   for (int layer = 0; layer < config.layers; ++layer)
-    for (const FusedShape& shape : fused_shapes())
-      adapter->layers[static_cast<std::size_t>(layer)][static_cast<std::size_t>(shape.which)] =
-          pack_linear(pool, config, parameters, shape.modules, layer, for_training);
-  adapter->head = pack_linear(pool, config, parameters, {Module::head}, 0, for_training);
+    fill_maps(config, layer, adapter->layers[static_cast<std::size_t>(layer)], fill);
+  adapter->head = pack_linear(pool, config, parameters, {Module::head}, 0, -1, for_training);
   return adapter;
+}
+
+AdapterRuns runs_of(const AdapterRuns& all, std::span<const int> rows) {
+  AdapterRuns chosen;
+  std::size_t run = 0;
+  for (std::size_t i = 0; i < rows.size() && !all.empty(); ++i) {
+    while (rows[i] >= all[run].first + all[run].count) ++run;
+    if (chosen.empty() || chosen.back().adapter != all[run].adapter)
+      chosen.push_back({static_cast<int>(i), 0, all[run].adapter});
+    ++chosen.back().count;
+  }
+  return chosen;
 }
 
 GradientTable GradientTable::of(const ModelConfig& config, ParameterSet& parameters) {
   GradientTable table;
   table.full = parameters.pairs().empty();
-  table.layers.resize(static_cast<std::size_t>(config.layers));
-  table.norms.resize(static_cast<std::size_t>(config.layers));
+  std::unordered_map<std::string, float*> by_name;
+  for (Parameter& p : parameters.all()) by_name.emplace(p.name, p.grad.data());
   const auto find = [&](const std::string& name) -> float* {
-    for (Parameter& p : parameters.all())
-      if (p.name == name) return p.grad.data();
-    return nullptr;
+    const auto it = by_name.find(name);
+    return it == by_name.end() ? nullptr : it->second;
   };
-  const auto fill = [&](LinearGradients& out, const std::vector<Module>& modules, int layer) {
+  const auto fill = [&](LinearGradients& out, const std::vector<Module>& modules, int layer,
+                        int expert) {
     int first_col = 0;
     int z_offset = 0;
     for (const Module module : modules) {
       LinearGradients::Part part;
       part.first_col = first_col;
-      part.cols = module_outputs(config, module);
+      part.cols = module_outputs(config, module, expert);
       first_col += part.cols;
       if (table.full) {
-        part.dw = find(module_name(module, layer) + ".weight");
-      } else if (const LoraPair* pair = parameters.pair(module, layer)) {
+        part.dw = find(module_name(module, layer, expert) + ".weight");
+      } else if (const LoraPair* pair = parameters.pair(module, layer, expert)) {
         part.da = parameters.all()[static_cast<std::size_t>(pair->a)].grad.data();
         part.db = parameters.all()[static_cast<std::size_t>(pair->b)].grad.data();
         part.z_offset = z_offset;
@@ -101,31 +122,39 @@ GradientTable GradientTable::of(const ModelConfig& config, ParameterSet& paramet
       out.parts.push_back(part);
     }
   };
-  for (int layer = 0; layer < config.layers; ++layer) {
-    const auto at = static_cast<std::size_t>(layer);
-    for (const FusedShape& shape : fused_shapes())
-      fill(table.layers[at][static_cast<std::size_t>(shape.which)], shape.modules, layer);
-    const std::string name = "model.layers." + std::to_string(layer);
-    table.norms[at] = {find(name + ".input_layernorm.weight"),
-                       find(name + ".post_attention_layernorm.weight")};
+  table.layers.resize(static_cast<std::size_t>(config.layers));
+  for (int i = 0; i < config.layers; ++i) {
+    LayerGradients& layer = table.layers[static_cast<std::size_t>(i)];
+    fill_maps(config, i, layer.maps, fill);
+    const std::string at = "model.layers." + std::to_string(i);
+    const bool post = config.is_gemma();
+    layer.attn_norm = find(at + ".input_layernorm.weight");
+    (post ? layer.attn_post_norm : layer.mlp_norm) = find(at + ".post_attention_layernorm.weight");
+    if (post) layer.mlp_norm = find(at + ".pre_feedforward_layernorm.weight");
+    layer.mlp_post_norm = find(at + ".post_feedforward_layernorm.weight");
+    layer.q_norm = find(at + ".self_attn.q_norm.weight");
+    layer.k_norm = find(at + ".self_attn.k_norm.weight");
+    layer.q_bias = find(at + ".self_attn.q_proj.bias");
+    layer.k_bias = find(at + ".self_attn.k_proj.bias");
+    layer.v_bias = find(at + ".self_attn.v_proj.bias");
+    layer.router = find(at + ".mlp.gate.weight");
   }
-  fill(table.head, {Module::head}, 0);
+  fill(table.head, {Module::head}, 0, -1);
   table.final_norm = find("model.norm.weight");
   table.embedding = find("model.embed_tokens.weight");
   if (table.full && config.tied_head) table.head.parts.front().dw = table.embedding;
   return table;
 }
 
-void linear_forward(ThreadPool& pool, int m, const float* x, std::int64_t ldx,
-                    const PackedMatrix& weight, const AdapterLinear* adapter, float scale, float* y,
-                    std::int64_t ldy, Floats& z) {
-  gemm(pool, m, {x, ldx}, weight, y, ldy, false);
-  if (adapter == nullptr || adapter->z_width == 0) return;
-  const int width = adapter->z_width;
+void adapter_forward(ThreadPool& pool, int m, const float* x, std::int64_t ldx,
+                     const AdapterLinear& adapter, float scale, float* y, std::int64_t ldy,
+                     Floats& z) {
+  if (adapter.z_width == 0) return;
+  const int width = adapter.z_width;
   z.resize(static_cast<std::size_t>(m) * static_cast<std::size_t>(width));
-  gemm(pool, m, {x, ldx}, adapter->a, z.data(), width, false);
+  gemm(pool, m, {x, ldx}, adapter.a, z.data(), width, false);
   kernels().scale(scale, static_cast<int>(z.size()), z.data());
-  for (const AdapterLinear::Part& part : adapter->parts)
+  for (const AdapterLinear::Part& part : adapter.parts)
     gemm(pool, m, {z.data() + part.z_offset, width}, part.b, y + part.first_col, ldy, true);
 }
 

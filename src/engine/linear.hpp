@@ -1,23 +1,19 @@
 // A linear map with an optional low-rank adapter, forward and backward.
 #pragma once
 
-#include "engine/gemm.hpp"
+#include "engine/kernels/gemm.hpp"
 #include "engine/parameters.hpp"
 
-#include <array>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace xfer::engine {
 
-/// The fused linear maps of a layer: modules that share their input are computed together.
-enum class Fused { qkv, o, gate_up, down };
-inline constexpr int fused_count = 4;
-
-/// The adapter of one fused map, packed. Part i adds scale * B_i A_i x to its columns.
+/// The adapter of one map, packed. Part i adds scale * B_i A_i x to its columns.
 struct AdapterLinear {
   struct Part {
-    int first_col = 0;  ///< in the fused output
+    int first_col = 0;  ///< in the map's output
     int cols = 0;
     int z_offset = 0;   ///< in z
     PackedMatrix b;     ///< rank -> cols
@@ -32,19 +28,26 @@ struct AdapterLinear {
 struct Adapter {
   float scale = 0.0F;
   int rank = 0;
-  std::vector<std::array<AdapterLinear, fused_count>> layers;
+  std::vector<LayerMaps<AdapterLinear>> layers;
   AdapterLinear head;
-
-  const AdapterLinear* linear(int layer, Fused which) const noexcept {
-    return &layers[static_cast<std::size_t>(layer)][static_cast<std::size_t>(which)];
-  }
 };
 
 /// Packs the current values. `for_training` adds what the backward pass needs.
 std::shared_ptr<const Adapter> pack_adapter(ThreadPool& pool, const ModelConfig& config,
                                             const ParameterSet& parameters, bool for_training);
 
-/// Where the gradients of one fused map go; null pointers are not computed.
+/// Consecutive rows that use one adapter; null: none.
+struct AdapterRun {
+  int first = 0;
+  int count = 0;
+  const Adapter* adapter = nullptr;
+};
+using AdapterRuns = std::vector<AdapterRun>;
+
+/// The runs of chosen rows, given in ascending order.
+AdapterRuns runs_of(const AdapterRuns& all, std::span<const int> rows);
+
+/// Where the gradients of one map go; null pointers are not computed.
 struct LinearGradients {
   struct Part {
     int first_col = 0;
@@ -57,15 +60,24 @@ struct LinearGradients {
   std::vector<Part> parts;
 };
 
+/// Gradients of one layer. Everything but the maps is for full training; null otherwise.
+struct LayerGradients {
+  LayerMaps<LinearGradients> maps;
+  float* attn_norm = nullptr;
+  float* mlp_norm = nullptr;
+  float* attn_post_norm = nullptr;
+  float* mlp_post_norm = nullptr;
+  float* q_norm = nullptr;
+  float* k_norm = nullptr;
+  float* q_bias = nullptr;
+  float* k_bias = nullptr;
+  float* v_bias = nullptr;
+  float* router = nullptr;  ///< [experts x hidden]
+};
+
 struct GradientTable {
-  std::vector<std::array<LinearGradients, fused_count>> layers;
+  std::vector<LayerGradients> layers;
   LinearGradients head;
-  /// Full training only; null otherwise.
-  struct Norms {
-    float* attn = nullptr;
-    float* mlp = nullptr;
-  };
-  std::vector<Norms> norms;
   float* final_norm = nullptr;
   float* embedding = nullptr;
   bool full = false;
@@ -81,13 +93,26 @@ struct LinearScratch {
   Floats dz;
 };
 
-/// y[m x n] = x W^T + scale * (x A^T) B^T. `z` receives scale * x A^T ([m x z_width]).
-/// `adapter` may be null. Columns [first_col, first_col + n) only when n >= 0 (no adapter then).
-void linear_forward(ThreadPool& pool, int m, const float* x, std::int64_t ldx,
-                    const PackedMatrix& weight, const AdapterLinear* adapter, float scale, float* y,
-                    std::int64_t ldy, Floats& z);
+/// y[m x n] += scale * (x A^T) B^T. `z` receives scale * x A^T ([m x z_width]).
+void adapter_forward(ThreadPool& pool, int m, const float* x, std::int64_t ldx,
+                     const AdapterLinear& adapter, float scale, float* y, std::int64_t ldy,
+                     Floats& z);
 
-/// Gradients of linear_forward: dx (+)= ..., and what `gradients` asks for. `dx` may be null.
+/// y[m x n] = x W^T, and for each run of rows what `pick(adapter)`, an AdapterLinear, adds. After
+/// a single run over all rows `z` is what the backward pass needs.
+template <class Pick>
+void linear_forward(ThreadPool& pool, int m, const float* x, std::int64_t ldx,
+                    const PackedMatrix& weight, const AdapterRuns& runs, const Pick& pick, float* y,
+                    std::int64_t ldy, Floats& z) {
+  gemm(pool, m, {x, ldx}, weight, y, ldy, false);
+  for (const AdapterRun& run : runs)
+    if (run.adapter != nullptr)
+      adapter_forward(pool, run.count, x + run.first * ldx, ldx, pick(*run.adapter),
+                      run.adapter->scale, y + run.first * ldy, ldy, z);
+}
+
+/// Gradients of linear_forward: dx (+)= ..., and what `gradients` asks for. `adapter` and `dx` may
+/// be null; `rank` is that of the adapter.
 void linear_backward(ThreadPool& pool, int m, const float* x, std::int64_t ldx, const Floats& z,
                      const float* dy, std::int64_t ldy, const PackedMatrix& weight,
                      const AdapterLinear* adapter, float scale, int rank,

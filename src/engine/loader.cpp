@@ -1,12 +1,11 @@
 #include "engine/loader.hpp"
 
 #include "xfer/error.hpp"
-#include "xfer/files/gguf.hpp"
 #include "xfer/hash.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 
 namespace xfer::engine {
 namespace {
@@ -20,13 +19,15 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text + "]";
 }
 
-void check_shape(const std::string& origin, const std::string& tensor,
-                 const std::vector<std::int64_t>& got, const Network::Slot& slot) {
-  const std::vector<std::int64_t> want =
-      slot.norm != nullptr ? std::vector<std::int64_t>{slot.cols}
-                           : std::vector<std::int64_t>{slot.rows, slot.cols};
+std::vector<std::int64_t> shape_of(const Network::Slot& slot) {
+  if (slot.vector != nullptr) return {slot.cols};
+  return {slot.rows, slot.cols};
+}
+
+void check_shape(const std::string& where, const std::vector<std::int64_t>& got,
+                 const std::vector<std::int64_t>& want) {
   if (got != want)
-    throw Error(Errc::bad_data, origin + ": tensor " + tensor + " has shape " + shape_text(got) +
+    throw Error(Errc::bad_data, where + " has shape " + shape_text(got) +
                                     ", the configuration asks for " + shape_text(want));
 }
 
@@ -35,35 +36,69 @@ void check_finite(const std::string& where, const Floats& values) {
     if (!std::isfinite(x)) throw Error(Errc::bad_data, where + " holds values that are not finite");
 }
 
-Sha256 hash_of_config(const ModelConfig& config) {
+Sha256 hash_of_config(const ModelConfig& config, Storage storage) {
   Sha256 sha;
   sha.update(write_config(config));
   for (const float d : config.rope_divisors) sha.update(std::to_string(d));
+  if (storage == Storage::bf16) sha.update("bf16");
   return sha;
 }
 
-// GGUF's name of a weight given Hugging Face's.
-std::string gguf_name(const std::string& name) {
-  if (name == "model.embed_tokens.weight") return "token_embd.weight";
-  if (name == "model.norm.weight") return "output_norm.weight";
-  if (name == "lm_head.weight") return "output.weight";
+// The weights, and the largest of them once more as it is read.
+void require_room(const ModelConfig& config, Storage storage, const std::string& what) {
+  const std::int64_t largest =
+      4 * std::max(std::int64_t{config.vocab_size} * config.hidden_size,
+                   std::int64_t{config.intermediate_size} * config.hidden_size);
+  require_memory(Network::bytes(config, storage) + largest, "loading " + what);
+}
+
+// Where GGUF keeps a weight: its tensor, and for an expert's weight which part of it.
+struct GgufPlace {
+  std::string tensor;
+  int part = -1;
+};
+
+GgufPlace gguf_place(const ModelConfig& config, const std::string& name) {
+  if (name == "model.embed_tokens.weight") return {"token_embd.weight"};
+  if (name == "model.norm.weight") return {"output_norm.weight"};
+  if (name == "lm_head.weight") return {"output.weight"};
   const std::string prefix = "model.layers.";
   const auto dot = name.find('.', prefix.size());
-  const std::string layer = name.substr(prefix.size(), dot - prefix.size());
-  const std::string rest = name.substr(dot + 1);
+  const std::string at = "blk." + name.substr(prefix.size(), dot - prefix.size()) + ".";
+  std::string rest = name.substr(dot + 1);
+  GgufPlace place;
+  const std::string experts = "mlp.experts.";
+  if (rest.starts_with(experts)) {
+    const auto end = rest.find('.', experts.size());
+    place.part = std::stoi(rest.substr(experts.size(), end - experts.size()));
+    rest = "mlp.experts" + rest.substr(end);
+  }
   static const std::vector<std::pair<std::string, std::string>> names = {
       {"input_layernorm.weight", "attn_norm.weight"},
-      {"post_attention_layernorm.weight", "ffn_norm.weight"},
+      {"pre_feedforward_layernorm.weight", "ffn_norm.weight"},
+      {"post_feedforward_layernorm.weight", "post_ffw_norm.weight"},
       {"self_attn.q_proj.weight", "attn_q.weight"},
       {"self_attn.k_proj.weight", "attn_k.weight"},
       {"self_attn.v_proj.weight", "attn_v.weight"},
+      {"self_attn.q_proj.bias", "attn_q.bias"},
+      {"self_attn.k_proj.bias", "attn_k.bias"},
+      {"self_attn.v_proj.bias", "attn_v.bias"},
+      {"self_attn.q_norm.weight", "attn_q_norm.weight"},
+      {"self_attn.k_norm.weight", "attn_k_norm.weight"},
       {"self_attn.o_proj.weight", "attn_output.weight"},
+      {"mlp.gate.weight", "ffn_gate_inp.weight"},
       {"mlp.gate_proj.weight", "ffn_gate.weight"},
       {"mlp.up_proj.weight", "ffn_up.weight"},
-      {"mlp.down_proj.weight", "ffn_down.weight"}};
+      {"mlp.down_proj.weight", "ffn_down.weight"},
+      {"mlp.experts.gate_proj.weight", "ffn_gate_exps.weight"},
+      {"mlp.experts.up_proj.weight", "ffn_up_exps.weight"},
+      {"mlp.experts.down_proj.weight", "ffn_down_exps.weight"}};
+  if (rest == "post_attention_layernorm.weight")
+    place.tensor = at + (config.is_gemma() ? "post_attention_norm.weight" : "ffn_norm.weight");
   for (const auto& [theirs, ours] : names)
-    if (rest == theirs) return "blk." + layer + "." + ours;
-  throw Error(Errc::internal, "gguf_name: no name for " + name);
+    if (rest == theirs) place.tensor = at + ours;
+  if (place.tensor.empty()) throw Error(Errc::internal, "gguf_place: no name for " + name);
+  return place;
 }
 
 // GGUF's "llama" files keep the rows of q and k in the order that rotates neighbouring pairs;
@@ -81,60 +116,46 @@ void unpermute(Floats& values, int heads, int rows, int cols) {
   values.swap(out);
 }
 
-int int_of(const files::Gguf& file, const std::string& key) {
-  const std::int64_t value = file.integer(key);
-  if (value < 0 || value > 1'000'000'000)
-    throw Error(Errc::bad_data, file.path().string() + ": " + key + " is out of range (got " +
-                                    std::to_string(value) + ")");
-  return static_cast<int>(value);
-}
+// The bytes of a weight in a GGUF file, its shape checked.
+struct GgufWeight {
+  const files::GgufTensor* tensor;
+  std::span<const std::byte> bytes;
+  std::string where;
+};
 
-ModelConfig gguf_config(const files::Gguf& file) {
-  const std::string origin = file.path().string();
-  const std::string& architecture = file.string("general.architecture");
-  if (architecture != "llama")
-    throw Error(Errc::not_available, origin + ": unknown architecture '" + architecture +
-                                         "'; known: llama");
-  ModelConfig c;
-  c.layers = int_of(file, "llama.block_count");
-  c.hidden_size = int_of(file, "llama.embedding_length");
-  c.intermediate_size = int_of(file, "llama.feed_forward_length");
-  c.heads = int_of(file, "llama.attention.head_count");
-  c.kv_heads = file.has("llama.attention.head_count_kv")
-                   ? int_of(file, "llama.attention.head_count_kv")
-                   : c.heads;
-  c.max_positions = int_of(file, "llama.context_length");
-  c.rms_eps = file.number("llama.attention.layer_norm_rms_epsilon");
-  if (file.has("llama.rope.freq_base")) c.rope_theta = file.number("llama.rope.freq_base");
-  c.head_dim = file.has("llama.rope.dimension_count") ? int_of(file, "llama.rope.dimension_count")
-               : c.heads > 0                          ? c.hidden_size / c.heads
-                                                      : 0;
-  if (file.has("llama.rope.scaling.type") && file.string("llama.rope.scaling.type") != "none")
-    throw Error(Errc::not_available, origin + ": llama.rope.scaling.type '" +
-                                         file.string("llama.rope.scaling.type") +
-                                         "' is not known; known: none");
-  const auto& tensors = file.tensors();
-  const auto embedding = tensors.find("token_embd.weight");
-  if (embedding == tensors.end() || embedding->second.shape.size() != 2)
-    throw Error(Errc::bad_data, origin + ": tensor token_embd.weight is missing");
-  if (embedding->second.shape[0] > 4'000'000)
-    throw Error(Errc::bad_data, origin + ": tensor token_embd.weight has too many rows");
-  c.vocab_size = static_cast<int>(embedding->second.shape[0]);
-  c.tied_head = tensors.count("output.weight") == 0;
-  if (file.has("tokenizer.ggml.eos_token_id"))
-    c.end_tokens.push_back(static_cast<std::int32_t>(int_of(file, "tokenizer.ggml.eos_token_id")));
-  if (const auto it = tensors.find("rope_freqs.weight"); it != tensors.end()) {
-    if (it->second.type != files::GgmlType::f32 || it->second.shape.size() != 1 ||
-        it->second.shape[0] > 4096)
-      throw Error(Errc::bad_data, origin + ": tensor rope_freqs.weight has a wrong type or shape");
-    c.rope_divisors.resize(static_cast<std::size_t>(it->second.shape[0]));
-    files::dequantize(it->second.type, it->second.bytes, c.rope_divisors);
+GgufWeight find_weight(const files::Gguf& file, const ModelConfig& config, const std::string& name,
+                       const Network::Slot& slot) {
+  const GgufPlace place = gguf_place(config, name);
+  const std::string where = file.path().string() + ": tensor " + place.tensor;
+  const auto it = file.tensors().find(place.tensor);
+  if (it == file.tensors().end()) throw Error(Errc::bad_data, where + " is missing");
+  const files::GgufTensor& tensor = it->second;
+  auto want = shape_of(slot);
+  if (place.part < 0) {
+    check_shape(where, tensor.shape, want);
+    return {&tensor, tensor.bytes, where};
   }
-  c.validate(origin);
-  return c;
+  want.insert(want.begin(), config.experts.count);
+  check_shape(where, tensor.shape, want);
+  const auto parts = static_cast<std::size_t>(config.experts.count);
+  const std::size_t size = tensor.bytes.size() / parts;
+  if (size * parts != tensor.bytes.size())
+    throw Error(Errc::bad_data,
+                where + " cannot be cut into " + std::to_string(parts) + " experts");
+  return {&tensor, tensor.bytes.subspan(static_cast<std::size_t>(place.part) * size, size), where};
 }
 
 }  // namespace
+
+void require_known_architecture(const std::string& architecture, const std::string& origin) {
+  std::string names;
+  for (const std::string& known : known_architectures()) {
+    if (known == architecture) return;
+    names += (names.empty() ? "" : ", ") + known;
+  }
+  throw Error(Errc::not_available,
+              origin + ": unknown architecture '" + architecture + "'; known: " + names);
+}
 
 void read_floats(const files::StoredTensor& tensor, const std::string& where, Floats& out) {
   using files::StoredType;
@@ -146,40 +167,24 @@ void read_floats(const files::StoredTensor& tensor, const std::string& where, Fl
   check_finite(where, out);
 }
 
-void require_memory(std::int64_t bytes, const std::string& what) {
-  std::ifstream info("/proc/meminfo");
-  std::string key;
-  std::int64_t kib = 0;
-  std::string unit;
-  while (info >> key >> kib >> unit) {
-    if (key != "MemAvailable:") continue;
-    if (bytes > kib * 1024)
-      throw Error(Errc::out_of_memory, what + " needs " + std::to_string(bytes >> 20U) +
-                                           " MiB, this machine has " + std::to_string(kib >> 10U) +
-                                           " MiB free");
-    return;
-  }
-}
-
-LoadedNetwork load_folder(ThreadPool& pool, const fs::path& folder) {
+LoadedNetwork load_folder(ThreadPool& pool, const fs::path& folder, Storage storage) {
   const fs::path config_file = folder / "config.json";
   const ModelConfig config =
       parse_config(files::read_text(config_file, 1U << 24U), config_file.string());
   const fs::path index = folder / "model.safetensors.index.json";
   const auto weights = files::Safetensors::open(fs::exists(index) ? index
                                                                   : folder / "model.safetensors");
-  const std::string origin = weights.path().string();
-  require_memory(4 * config.parameters(), "loading " + folder.string());
-  LoadedNetwork loaded{std::make_shared<Network>(config), {}};
-  Sha256 sha = hash_of_config(config);
+  require_room(config, storage, folder.string());
+  LoadedNetwork loaded{std::make_shared<Network>(config, storage), {}};
+  Sha256 sha = hash_of_config(config, storage);
   Floats values;
   for (const auto& [name, slot] : loaded.network->slots()) {
+    const std::string where = weights.path().string() + ": tensor " + name;
     const files::StoredTensor* tensor = weights.find(name);
-    if (tensor == nullptr)
-      throw Error(Errc::bad_data, origin + ": tensor " + name + " is missing");
-    check_shape(origin, name, tensor->shape, slot);
-    values.resize(static_cast<std::size_t>(std::int64_t{slot.rows} * slot.cols));
-    read_floats(*tensor, origin + ": tensor " + name, values);
+    if (tensor == nullptr) throw Error(Errc::bad_data, where + " is missing");
+    check_shape(where, tensor->shape, shape_of(slot));
+    values.resize(static_cast<std::size_t>(slot.size()));
+    read_floats(*tensor, where, values);
     sha.update(name).update(tensor->bytes);
     Network::write(pool, slot, values.data());
   }
@@ -187,25 +192,27 @@ LoadedNetwork load_folder(ThreadPool& pool, const fs::path& folder) {
   return loaded;
 }
 
-LoadedNetwork load_gguf(ThreadPool& pool, const fs::path& path) {
+LoadedNetwork load_gguf(ThreadPool& pool, const fs::path& path, Storage storage) {
   const auto file = files::Gguf::open(path);
-  const std::string origin = path.string();
   const ModelConfig config = gguf_config(file);
-  require_memory(4 * config.parameters(), "loading " + origin);
-  LoadedNetwork loaded{std::make_shared<Network>(config), {}};
-  Sha256 sha = hash_of_config(config);
+  require_room(config, storage, path.string());
+  LoadedNetwork loaded{std::make_shared<Network>(config, storage), {}};
+  Sha256 sha = hash_of_config(config, storage);
+  const bool permuted = file.string("general.architecture") == "llama";
   Floats values;
   for (const auto& [name, slot] : loaded.network->slots()) {
-    const auto it = file.tensors().find(gguf_name(name));
-    if (it == file.tensors().end())
-      throw Error(Errc::bad_data, origin + ": tensor " + gguf_name(name) + " is missing");
-    check_shape(origin, it->first, it->second.shape, slot);
-    values.resize(static_cast<std::size_t>(std::int64_t{slot.rows} * slot.cols));
-    files::dequantize(it->second.type, it->second.bytes, values);
-    check_finite(origin + ": tensor " + it->first, values);
-    if (name.ends_with("q_proj.weight")) unpermute(values, config.heads, slot.rows, slot.cols);
-    if (name.ends_with("k_proj.weight")) unpermute(values, config.kv_heads, slot.rows, slot.cols);
-    sha.update(name).update(it->second.bytes);
+    const GgufWeight weight = find_weight(file, config, name, slot);
+    values.resize(static_cast<std::size_t>(slot.size()));
+    files::dequantize(weight.tensor->type, weight.bytes, values);
+    check_finite(weight.where, values);
+    if (permuted && name.ends_with("q_proj.weight"))
+      unpermute(values, config.heads, slot.rows, slot.cols);
+    if (permuted && name.ends_with("k_proj.weight"))
+      unpermute(values, config.kv_heads, slot.rows, slot.cols);
+    // GGUF keeps Gemma's norms as they are used, the slot's owner without the offset.
+    if (slot.offset != 0.0F)
+      for (float& x : values) x -= slot.offset;
+    sha.update(name).update(weight.bytes);
     Network::write(pool, slot, values.data());
   }
   loaded.hash = sha.hex();

@@ -1,7 +1,9 @@
 // Reads models from disk.
 #pragma once
 
+#include "engine/memory.hpp"
 #include "engine/network.hpp"
+#include "xfer/files/gguf.hpp"
 #include "xfer/files/safetensors.hpp"
 
 #include <filesystem>
@@ -16,20 +18,23 @@ struct LoadedNetwork {
   std::string hash;
 };
 
-/// config.json and safetensors in Hugging Face's layout.
-LoadedNetwork load_folder(ThreadPool& pool, const std::filesystem::path& folder);
-LoadedNetwork load_gguf(ThreadPool& pool, const std::filesystem::path& file);
+/// config.json and safetensors in Hugging Face's layout. Throws `out_of_memory` before the weights
+/// are read when they would not fit.
+LoadedNetwork load_folder(ThreadPool& pool, const std::filesystem::path& folder,
+                          Storage storage = Storage::f32);
+LoadedNetwork load_gguf(ThreadPool& pool, const std::filesystem::path& file,
+                        Storage storage = Storage::f32);
 
 /// The configuration alone, from the text of a config.json; `origin` names it in errors.
 ModelConfig parse_config(const std::string& json, const std::string& origin);
+/// The same from the metadata of a GGUF file.
+ModelConfig gguf_config(const files::Gguf& file);
+/// Throws `not_available` with the list of known ones.
+void require_known_architecture(const std::string& architecture, const std::string& origin);
 /// A config.json that transformers and `parse_config` read back.
 std::string write_config(const ModelConfig& config);
 
 /// Finite values of a tensor of any float type; `out` has its size. `where` names it in errors.
 void read_floats(const files::StoredTensor& tensor, const std::string& where, Floats& out);
-
-/// Throws `out_of_memory` when `bytes` more do not fit into this machine's memory; `what` says
-/// what they are for.
-void require_memory(std::int64_t bytes, const std::string& what);
 
 }  // namespace xfer::engine

@@ -2,8 +2,8 @@
 
 #include "engine/checkpoint.hpp"
 #include "engine/datum_check.hpp"
-#include "engine/loader.hpp"
 #include "engine/local_sampler.hpp"
+#include "engine/memory.hpp"
 #include "engine/runtime.hpp"
 #include "engine/train_pass.hpp"
 #include "xfer/error.hpp"
@@ -17,15 +17,40 @@ namespace {
 // Rows of one pass: enough to fill the matrix products, few enough to stay in memory.
 constexpr int rows_per_pass = 4'096;
 
+// A copy of the model's weights that can be trained, in float32 whatever the model's storage.
+std::shared_ptr<Network> own_copy(const Model& model) {
+  const Network& frozen = *model.network();
+  if (frozen.embedding.storage() == Storage::f32) return std::make_shared<Network>(frozen);
+  auto own = std::make_shared<Network>(frozen.config);
+  Network source(frozen);
+  const auto from = source.slots();
+  const auto to = own->slots();
+  ThreadPool alone(1);  // the engine's workers may be busy
+  Floats values;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    values.resize(static_cast<std::size_t>(from[i].second.size()));
+    Network::read(from[i].second, values.data());
+    Network::write(alone, to[i].second, values.data());
+  }
+  return own;
+}
+
 class LocalTrainer final : public Trainer {
 public:
   LocalTrainer(std::shared_ptr<const Model> model, const LoraConfig& lora,
                std::filesystem::path state_folder)
       : model_(std::move(model)), lora_(lora), state_folder_(std::move(state_folder)),
-        own_(lora.rank == 0 ? std::make_shared<Network>(*model_->network()) : nullptr),
+        own_(lora.rank == 0 ? own_copy(*model_) : nullptr),
         parameters_(lora.rank == 0 ? ParameterSet::full(*own_)
                                    : ParameterSet::lora(model_->config(), lora)),
         table_(GradientTable::of(model_->config(), parameters_)), pass_(model_->runtime().pool()) {}
+
+  /// Bytes that such a trainer takes before its first pass.
+  static std::int64_t bytes(const Model& model, const LoraConfig& lora) {
+    const std::int64_t set = ParameterSet::bytes(model.config(), lora);
+    // Full training keeps its own weights, an adapter the packed form of its values.
+    return set + (lora.rank == 0 ? Network::bytes(model.config(), Storage::f32) : set / 2);
+  }
 
   TrainerInfo info() const override {
     TrainerInfo info;
@@ -88,8 +113,10 @@ private:
 
   task<std::shared_ptr<Sampler>> do_snapshot() override {
     auto work = on_engine(model_->runtime(), [this]() -> std::shared_ptr<Sampler> {
-      if (own_ != nullptr)
+      if (own_ != nullptr) {
+        require_memory(Network::bytes(model_->config(), Storage::f32), "snapshot");
         return make_sampler(model_, std::make_shared<const Network>(*own_), nullptr);
+      }
       return make_sampler(model_, model_->network(), adapter());
     });
     auto sampler = co_await std::move(work);
@@ -114,72 +141,67 @@ private:
 
   ForwardBackwardResult compute(const ForwardBackwardRequest& request, bool backward) {
     const Network& network = own_ != nullptr ? *own_ : *model_->network();
-    const int half = std::max(1, model_->config().head_dim / 2);
-    const auto positions = static_cast<int>(network.rope_cos.size()) / half;
-    const auto data = check_request(request, model_->config(), positions);
+    const Loss loss = Loss::parse(request.loss_fn, request.loss_fn_config);
+    const auto data = check_data(request.data, loss, model_->config(), network.positions());
     ForwardBackwardResult result;
-    result.loss_fn_outputs.resize(data.size());
-    double loss = 0.0;
+    double total = 0.0;
     for (std::size_t first = 0; first < data.size();) {
       std::size_t last = first;
       std::size_t rows = 0;
       while (last < data.size() &&
-             (last == first || rows + data[last].tokens->size() <= rows_per_pass))
-        rows += data[last++].tokens->size();
-      require_memory(TrainPass::activation_bytes(model_->config(), lora_.rank,
-                                                 static_cast<std::int64_t>(rows)) -
-                         activations_held_,
-                     "forward_backward on " + std::to_string(rows) + " tokens");
-      activations_held_ = std::max(
-          activations_held_, TrainPass::activation_bytes(model_->config(), lora_.rank,
-                                                         static_cast<std::int64_t>(rows)));
-      loss += compute_part(network, request, data, first, last, backward, result);
+             (last == first || rows + data[last].tokens.size() <= rows_per_pass))
+        rows += data[last++].tokens.size();
+      require_activations(static_cast<std::int64_t>(rows), backward);
+      total += compute_part(network, loss, std::span(data).subspan(first, last - first),
+                            request.all_logprobs, backward, result);
       first = last;
     }
-    if (!std::isfinite(loss)) {
+    if (!std::isfinite(total)) {
       if (backward) parameters_.clear_gradients(pool());
       throw Error(Errc::diverged, "forward_backward: the loss is not finite");
     }
-    result.metrics["loss:sum"] = loss;
+    result.metrics["loss:sum"] = total;
     return result;
   }
 
-  double compute_part(const Network& network, const ForwardBackwardRequest& request,
-                      const std::vector<CheckedDatum>& data, std::size_t first, std::size_t last,
-                      bool backward, ForwardBackwardResult& result) {
-    PassBatch batch;
-    std::vector<float> weights;
-    for (std::size_t i = first; i < last; ++i) {
+  void require_activations(std::int64_t rows, bool backward) {
+    const std::int64_t bytes =
+        TrainPass::activation_bytes(model_->config(), lora_.rank, rows, backward);
+    if (bytes <= activations_held_) return;
+    require_memory(bytes - activations_held_,
+                   "forward_backward on " + std::to_string(rows) + " tokens");
+    activations_held_ = bytes;
+  }
+
+  double compute_part(const Network& network, const Loss& loss, std::span<const CheckedDatum> data,
+                      bool all_logprobs, bool backward, ForwardBackwardResult& result) {
+    const LossBatch batch = make_batch(loss, data, all_logprobs);
+    LossCall call;
+    call.gradient = [&](std::size_t first, std::span<const float> logprobs,
+                        std::span<float> gradient) {
+      evaluate(loss, batch.inputs, first, logprobs, gradient);
+    };
+    call.all_at_once = loss.needs_whole_sequences();
+    const auto logprobs =
+        pass_.run(network, adapter().get(), batch.pass, backward ? &table_ : nullptr, call);
+    std::size_t scored = 0;
+    for (std::size_t i = 0; i < data.size(); ++i) {
       const CheckedDatum& d = data[i];
-      for (std::size_t t = 0; t < d.tokens->size(); ++t) {
-        if (request.all_logprobs || (*d.weights)[t] != 0.0F) {
-          batch.scored_rows.push_back(batch.rows());
-          batch.targets.push_back(static_cast<std::int32_t>((*d.targets)[t]));
-          weights.push_back((*d.weights)[t]);
-        }
-        batch.tokens.push_back((*d.tokens)[t]);
+      std::vector<float> values(d.targets.size(), 0.0F);
+      for (; scored < batch.pass.scored_rows.size() &&
+             batch.pass.scored_rows[scored] < batch.pass.starts[i + 1];
+           ++scored) {
+        const auto position =
+            static_cast<std::size_t>(batch.pass.scored_rows[scored] - batch.pass.starts[i]);
+        const std::size_t from = batch.pass.first_target(scored);
+        std::copy_n(logprobs.begin() + static_cast<std::ptrdiff_t>(from), d.columns,
+                    values.begin() + static_cast<std::ptrdiff_t>(position * d.columns));
       }
-      batch.starts.push_back(batch.rows());
+      Tensor tensor(std::move(values));
+      tensor.shape = *d.shape;
+      result.loss_fn_outputs.emplace_back().emplace("logprobs", std::move(tensor));
     }
-    const auto logprobs = pass_.run(
-        network, adapter().get(), batch, backward ? &table_ : nullptr,
-        [&weights](std::size_t at, std::span<const float> chunk, std::span<float> gradient) {
-          for (std::size_t i = 0; i < chunk.size(); ++i) gradient[i] = -weights[at + i];
-        });
-    double loss = 0.0;
-    std::size_t at = 0;
-    for (std::size_t i = first; i < last; ++i) {
-      std::vector<float> values(data[i].tokens->size(), 0.0F);
-      const auto end = batch.starts[i - first + 1];
-      for (; at < batch.scored_rows.size() && batch.scored_rows[at] < end; ++at) {
-        const auto position = static_cast<std::size_t>(batch.scored_rows[at] -
-                                                       batch.starts[i - first]);
-        values[position] = logprobs[at];
-        loss -= static_cast<double>(weights[at]) * static_cast<double>(logprobs[at]);
-      }
-      result.loss_fn_outputs[i].emplace("logprobs", Tensor(std::move(values)));
-    }
-    return loss;
+    return evaluate(loss, batch.inputs, 0, logprobs, {});
   }
 
   std::shared_ptr<const Model> model_;
@@ -205,6 +227,7 @@ std::unique_ptr<Trainer> make_local_trainer(std::shared_ptr<const Model> model, 
   if (lora.rank > 0 && !lora.train_attn && !lora.train_mlp && !lora.train_unembed)
     throw Error(Errc::invalid_argument,
                 "trainer: one of train_attn, train_mlp and train_unembed must be true");
+  require_memory(LocalTrainer::bytes(*model, lora), "a trainer of " + model->name());
   return std::make_unique<LocalTrainer>(std::move(model), lora, std::move(state_folder));
 }
 

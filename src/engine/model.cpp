@@ -12,6 +12,14 @@
 
 namespace xfer::engine {
 
+namespace {
+
+Storage storage_of(const ModelOptions& options) {
+  return options.weights == WeightStorage::bf16 ? Storage::bf16 : Storage::f32;
+}
+
+}  // namespace
+
 struct Model::State {
   State(text::Tokenizer tokens, int threads) : tokenizer(std::move(tokens)), runtime(threads) {}
   std::shared_ptr<const Network> network;
@@ -31,8 +39,9 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, Mode
     throw Error(Errc::io, "model: no such file or folder: " + path.string());
   const bool folder = fs::is_directory(path, ignored);
   auto state = std::make_unique<State>(text::Tokenizer::load(path), options.threads);
-  LoadedNetwork loaded = folder ? load_folder(state->runtime.pool(), path)
-                                : load_gguf(state->runtime.pool(), path);
+  const Storage storage = storage_of(options);
+  LoadedNetwork loaded = folder ? load_folder(state->runtime.pool(), path, storage)
+                                : load_gguf(state->runtime.pool(), path, storage);
   if (state->tokenizer.vocab_size() > loaded.network->config.vocab_size)
     throw Error(Errc::bad_data, path.string() + ": the tokenizer has " +
                                     std::to_string(state->tokenizer.vocab_size()) +
@@ -62,25 +71,28 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config, text::Toke
   if (tokenizer.vocab_size() > config.vocab_size)
     throw Error(Errc::invalid_argument, "model: vocab_size is smaller than the tokenizer's");
   auto state = std::make_unique<State>(std::move(tokenizer), options.threads);
-  auto network = std::make_shared<Network>(config);
+  const Storage storage = storage_of(options);
+  require_memory(Network::bytes(config, storage), "a random model");
+  auto network = std::make_shared<Network>(config, storage);
   const Rng root(seed, "model-init");
   Floats values;
   for (const auto& [name, slot] : network->slots()) {
-    if (slot.norm != nullptr) continue;  // stays 1
+    if (slot.vector != nullptr) continue;  // norms stay 1, biases 0
     const bool residual = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
     const double deviation = residual ? 0.02 / std::sqrt(2.0 * config.layers) : 0.02;
     Rng rng = root.fork(name);
-    values.resize(static_cast<std::size_t>(std::int64_t{slot.rows} * slot.cols));
+    values.resize(static_cast<std::size_t>(slot.size()));
     for (float& x : values) x = static_cast<float>(deviation * rng.normal());
     Network::write(state->runtime.pool(), slot, values.data());
   }
   state->network = std::move(network);
   state->name = "random";
-  state->hash = HashBuilder("random-model/1")
-                    .field("config", write_config(config))
-                    .field("seed", seed)
-                    .field("tokenizer", state->tokenizer.content_hash())
-                    .hex();
+  HashBuilder hash("random-model/1");
+  hash.field("config", write_config(config))
+      .field("seed", seed)
+      .field("tokenizer", state->tokenizer.content_hash());
+  if (storage == Storage::bf16) hash.field("storage", "bf16");
+  state->hash = hash.hex();
   return std::shared_ptr<const Model>(new Model(std::move(state)));
 }
 

@@ -24,6 +24,22 @@ std::vector<Piece> cut(const std::vector<Parameter>& parameters) {
   return pieces;
 }
 
+// Calls work(module, layer, expert) for everything that gets a pair, in the order of the set.
+template <class Work>
+void for_adapted(const ModelConfig& model, const LoraConfig& config, const Work& work) {
+  for (int layer = 0; layer < model.layers; ++layer) {
+    if (config.train_attn)
+      for (const Module module : {Module::q, Module::k, Module::v, Module::o})
+        work(module, layer, -1);
+    const int first = model.is_sparse(layer) ? 0 : -1;
+    const int last = model.is_sparse(layer) ? model.experts.count : 0;
+    for (int expert = first; config.train_mlp && expert < last; ++expert)
+      for (const Module module : {Module::gate, Module::up, Module::down})
+        work(module, layer, expert);
+  }
+  if (config.train_unembed) work(Module::head, 0, -1);
+}
+
 }  // namespace
 
 Parameter::Parameter(std::string parameter_name, int row_count, int col_count)
@@ -40,11 +56,11 @@ ParameterSet ParameterSet::lora(const ModelConfig& model, const LoraConfig& conf
   set.rank_ = config.rank;
   set.scale_ = static_cast<float>(config.alpha / config.rank);
   const Rng root(config.seed, "lora-init");
-  const auto add = [&](Module module, int layer) {
-    const int in = module_inputs(model, module);
-    const int out = module_outputs(model, module);
-    const std::string at = "base_model.model." + module_name(module, layer);
-    LoraPair pair{module, layer, static_cast<int>(set.parameters_.size()), 0};
+  for_adapted(model, config, [&](Module module, int layer, int expert) {
+    const int in = module_inputs(model, module, expert);
+    const int out = module_outputs(model, module, expert);
+    const std::string at = "base_model.model." + module_name(module, layer, expert);
+    LoraPair pair{module, layer, expert, static_cast<int>(set.parameters_.size()), 0};
     Parameter a(at + ".lora_A.weight", config.rank, in);
     Rng rng = root.fork(a.name);
     const double bound = 1.0 / std::sqrt(static_cast<double>(in));
@@ -52,15 +68,21 @@ ParameterSet ParameterSet::lora(const ModelConfig& model, const LoraConfig& conf
     set.parameters_.push_back(std::move(a));
     pair.b = static_cast<int>(set.parameters_.size());
     set.parameters_.emplace_back(at + ".lora_B.weight", out, config.rank);
+    set.pair_index_.emplace(std::tuple(module, layer, expert), set.pairs_.size());
     set.pairs_.push_back(pair);
-  };
-  for (int layer = 0; layer < model.layers; ++layer)
-    for (const Module module : layer_modules) {
-      const bool mlp = module == Module::gate || module == Module::up || module == Module::down;
-      if (mlp ? config.train_mlp : config.train_attn) add(module, layer);
-    }
-  if (config.train_unembed) add(Module::head, 0);
+  });
   return set;
+}
+
+std::int64_t ParameterSet::bytes(const ModelConfig& model, const LoraConfig& config) {
+  constexpr std::int64_t per_value = 4 * sizeof(float);  // value, gradient, two moments
+  if (config.rank == 0) return per_value * model.parameters();
+  std::int64_t values = 0;
+  for_adapted(model, config, [&](Module module, int, int expert) {
+    values += std::int64_t{config.rank} *
+              (module_inputs(model, module, expert) + module_outputs(model, module, expert));
+  });
+  return per_value * values;
 }
 
 ParameterSet ParameterSet::full(Network& network) {
@@ -73,10 +95,9 @@ ParameterSet ParameterSet::full(Network& network) {
   return set;
 }
 
-const LoraPair* ParameterSet::pair(Module module, int layer) const noexcept {
-  for (const LoraPair& p : pairs_)
-    if (p.module == module && p.layer == layer) return &p;
-  return nullptr;
+const LoraPair* ParameterSet::pair(Module module, int layer, int expert) const {
+  const auto it = pair_index_.find({module, layer, expert});
+  return it == pair_index_.end() ? nullptr : &pairs_[it->second];
 }
 
 std::int64_t ParameterSet::size() const noexcept {

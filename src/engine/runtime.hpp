@@ -1,22 +1,31 @@
 // The engine's own thread: everything that computes on a model runs there, one piece after another.
 #pragma once
 
-#include "engine/thread_pool.hpp"
+#include "engine/kernels/thread_pool.hpp"
 #include "xfer/task.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <memory>
+#include <mutex>
 #include <type_traits>
 #include <utility>
 
+namespace xfer::text {
+class Tokenizer;
+}
+
 namespace xfer::engine {
+
+struct Network;
+class SampleScheduler;
 
 class Runtime {
 public:
-  explicit Runtime(int threads) : pool_(threads), thread_(1) {}
-  ~Runtime() { thread_.join(); }
+  explicit Runtime(int threads);
+  ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
@@ -25,9 +34,15 @@ public:
   int threads() const noexcept { return pool_.threads(); }
   boost::asio::thread_pool::executor_type executor() { return thread_.get_executor(); }
 
+  /// The scheduler that all samplers of the model's own weights share.
+  std::shared_ptr<SampleScheduler> base_scheduler(const std::shared_ptr<const Network>& network,
+                                                  const text::Tokenizer& tokenizer);
+
 private:
   ThreadPool pool_;
   boost::asio::thread_pool thread_;
+  std::mutex mutex_;
+  std::weak_ptr<SampleScheduler> base_scheduler_;
 };
 
 template <class Work>

@@ -1,6 +1,6 @@
 #include "engine/token_choice.hpp"
 
-#include "engine/kernels.hpp"
+#include "engine/kernels/kernels.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -45,7 +45,8 @@ ChosenToken choose_token(std::span<float> logits, const SampleRequest& request, 
     order.resize(keep);
     if (request.top_p < 1.0) {
       double total = 0.0;
-      for (const std::int32_t id : order) total += static_cast<double>(weights[static_cast<std::size_t>(id)]);
+      for (const std::int32_t id : order)
+        total += static_cast<double>(weights[static_cast<std::size_t>(id)]);
       double sum = 0.0;
       std::size_t kept = 0;
       while (kept < order.size() && (kept == 0 || sum < request.top_p * total))

@@ -1,5 +1,6 @@
 // The engine against recorded runs of transformers and PEFT.
 #include "engine/checkpoint.hpp"
+#include "engine/loader.hpp"
 #include "tests/engine/support.hpp"
 #include "xfer/engine/local_trainer.hpp"
 #include "xfer/files/safetensors.hpp"
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -16,12 +18,18 @@ namespace {
 
 using Json = nlohmann::json;
 
-class Golden : public ::testing::Test {
+// Recorded by goldens/make_goldens.py; those called tiny-... are kept outside the repository.
+std::filesystem::path golden_folder(const std::string& name) {
+  if (name.starts_with("tiny-")) return shared_folder() / "golden" / name;
+  return std::filesystem::path(XFER_SOURCE_DIR) / "tests" / "engine" / "goldens" / name;
+}
+
+class Golden : public ::testing::TestWithParam<const char*> {
 protected:
   void SetUp() override {
-    folder_ = shared_folder() / "golden" / "tiny-llama";
+    folder_ = golden_folder(GetParam());
     if (!std::filesystem::exists(folder_ / "golden.json"))
-      GTEST_SKIP() << "no golden models at " << folder_;
+      GTEST_SKIP() << "no golden model at " << folder_;
     golden_ = Json::parse(std::ifstream(folder_ / "golden.json"));
     model_ = Model::load(folder_);
   }
@@ -55,10 +63,13 @@ protected:
   }
 
   LoraConfig lora() const {
+    const AdapterFileConfig file = read_adapter_config(folder_ / "adapter_init");
     LoraConfig config;
-    config.rank = 4;
-    config.alpha = 8.0;
-    config.train_unembed = false;
+    config.rank = file.rank;
+    config.alpha = file.alpha;
+    config.train_attn = file.attn;
+    config.train_mlp = file.mlp;
+    config.train_unembed = file.unembed;
     return config;
   }
 
@@ -87,7 +98,7 @@ double relative_error(const std::vector<float>& got, const Json& want) {
   return worst / size;
 }
 
-TEST_F(Golden, tokenizer_gives_the_recorded_ids) {
+TEST_P(Golden, tokenizer_gives_the_recorded_ids) {
   for (const Json& p : golden_["prompts"]) {
     const auto ids = p["ids"].get<std::vector<std::int32_t>>();
     EXPECT_EQ(model_->tokenizer().encode(p["text"].get<std::string>()), ids);
@@ -95,7 +106,7 @@ TEST_F(Golden, tokenizer_gives_the_recorded_ids) {
   }
 }
 
-TEST_F(Golden, logits_agree) {
+TEST_P(Golden, logits_agree) {
   for (const Json& p : golden_["prompts"]) {
     const auto ids = p["ids"].get<std::vector<std::int32_t>>();
     const auto logits = all_logits(*model_, ids);
@@ -112,7 +123,7 @@ TEST_F(Golden, logits_agree) {
   }
 }
 
-TEST_F(Golden, greedy_tokens_are_equal) {
+TEST_P(Golden, greedy_tokens_are_equal) {
   const auto sampler = make_local_sampler(model_);
   for (const Json& p : golden_["prompts"]) {
     SampleRequest request(p["ids"].get<std::vector<std::int32_t>>());
@@ -125,7 +136,7 @@ TEST_F(Golden, greedy_tokens_are_equal) {
   }
 }
 
-TEST_F(Golden, loss_and_log_probabilities_agree) {
+TEST_P(Golden, loss_and_log_probabilities_agree) {
   const auto trainer = make_local_trainer(model_, lora(), scratch_folder("golden-loss"));
   run_blocking(trainer->load_state((folder_ / "adapter_init").string(), false));
   const auto result = run_blocking(trainer->forward(batch()));
@@ -142,9 +153,9 @@ TEST_F(Golden, loss_and_log_probabilities_agree) {
   }
 }
 
-TEST_F(Golden, every_lora_gradient_agrees) {
+TEST_P(Golden, every_lora_gradient_agrees) {
   ParameterSet parameters = load_adapter(folder_ / "adapter_init", model_->config());
-  lora_gradients(*model_, parameters, batch());
+  gradients_of(*model_->network(), parameters, batch());
   const Json& grads = golden_["train"]["grads"];
   ASSERT_EQ(parameters.all().size(), grads.size());
   for (const Parameter& p : parameters.all()) {
@@ -165,7 +176,7 @@ TEST_F(Golden, every_lora_gradient_agrees) {
   }
 }
 
-TEST_F(Golden, three_adamw_steps_agree) {
+TEST_P(Golden, three_adamw_steps_agree) {
   const auto trainer = make_local_trainer(model_, lora(), scratch_folder("golden-adamw"));
   run_blocking(trainer->load_state((folder_ / "adapter_init").string(), false));
   for (std::size_t step = 0; step < 3; ++step) {
@@ -196,6 +207,43 @@ TEST_F(Golden, three_adamw_steps_agree) {
     files::to_float(tensor, b);
     for (std::size_t i = 0; i < b.size(); ++i)
       ASSERT_NEAR(a[i], b[i], 1e-4) << name << " " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, Golden,
+                         ::testing::Values("tiny-llama", "tiny-qwen3", "tiny-qwen3_moe", "mistral",
+                                           "qwen2", "qwen3_moe", "gemma3_text"),
+                         [](const auto& family) {
+                           std::string name = family.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+// The same weights in both layouts give the same network.
+TEST(GgufGolden, holds_what_the_folder_holds) {
+  for (const char* name : {"qwen2", "qwen3_moe_sparse", "gemma3_text"}) {
+    ThreadPool pool(1);
+    const auto folder = load_folder(pool, golden_folder(name));
+    const auto file = load_gguf(pool, golden_folder(name) / "model.gguf");
+    const ModelConfig& a = folder.network->config;
+    const ModelConfig& b = file.network->config;
+    EXPECT_EQ(a.architecture, b.architecture);
+    EXPECT_EQ(a.head_dim, b.head_dim);
+    EXPECT_EQ(a.rope_theta, b.rope_theta);
+    EXPECT_EQ(a.experts.per_token, b.experts.per_token);
+    auto want = folder.network->slots();
+    auto got = file.network->slots();
+    ASSERT_EQ(got.size(), want.size());
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      EXPECT_EQ(got[i].first, want[i].first);
+      Floats x(static_cast<std::size_t>(want[i].second.size()));
+      Floats y(static_cast<std::size_t>(got[i].second.size()));
+      Network::read(want[i].second, x.data());
+      Network::read(got[i].second, y.data());
+      ASSERT_EQ(x.size(), y.size());
+      for (std::size_t k = 0; k < x.size(); ++k)  // a norm less 1 plus 1 is rounded
+        ASSERT_NEAR(x[k], y[k], want[i].second.offset == 0.0F ? 0.0 : 1e-6) << want[i].first;
+    }
   }
 }
 

@@ -113,7 +113,8 @@ TEST(LocalSampler, a_cancelled_request_ends_early) {
   r.num_samples = 60;
   boost::asio::co_spawn(loop, sampler->sample(std::move(r)),
                         boost::asio::bind_cancellation_slot(
-                            signal.slot(), [&](std::exception_ptr failure, std::vector<Completion>) {
+                            signal.slot(),
+                            [&](std::exception_ptr failure, std::vector<Completion>) {
                               try {
                                 if (failure) std::rethrow_exception(failure);
                               } catch (const Error& e) {

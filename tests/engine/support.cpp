@@ -31,38 +31,30 @@ std::vector<std::vector<float>> all_logits(const Model& model,
   KvCache cache(model.config());
   std::vector<std::vector<float>> all;
   for (const std::int32_t& id : ids) {
-    const float* row = pass.run(*model.network(), nullptr, {{&cache, std::span(&id, 1)}});
+    const float* row = pass.run(*model.network(), {{&cache, std::span(&id, 1)}});
     all.emplace_back(row, row + model.config().vocab_size);
   }
   return all;
 }
 
-double lora_gradients(const Model& model, ParameterSet& parameters,
-                      const ForwardBackwardRequest& request) {
+double gradients_of(const Network& network, ParameterSet& parameters,
+                    const ForwardBackwardRequest& request) {
   ThreadPool pool(2);
   TrainPass pass(pool);
-  GradientTable table = GradientTable::of(model.config(), parameters);
-  const auto adapter = pack_adapter(pool, model.config(), parameters, true);
-  PassBatch batch;
-  std::vector<float> weights;
-  for (const CheckedDatum& d : check_request(request, model.config(), 1024)) {
-    for (std::size_t t = 0; t < d.tokens->size(); ++t) {
-      batch.scored_rows.push_back(batch.rows());
-      batch.targets.push_back(static_cast<std::int32_t>((*d.targets)[t]));
-      weights.push_back((*d.weights)[t]);
-      batch.tokens.push_back((*d.tokens)[t]);
-    }
-    batch.starts.push_back(batch.rows());
-  }
-  const auto logprobs =
-      pass.run(*model.network(), adapter.get(), batch, &table,
-               [&](std::size_t first, std::span<const float> chunk, std::span<float> gradient) {
-                 for (std::size_t i = 0; i < chunk.size(); ++i) gradient[i] = -weights[first + i];
-               });
-  double loss = 0.0;
-  for (std::size_t i = 0; i < logprobs.size(); ++i)
-    loss -= static_cast<double>(weights[i]) * static_cast<double>(logprobs[i]);
-  return loss;
+  GradientTable table = GradientTable::of(network.config, parameters);
+  const auto adapter =
+      table.full ? nullptr : pack_adapter(pool, network.config, parameters, true);
+  const Loss loss = Loss::parse(request.loss_fn, request.loss_fn_config);
+  const auto data = check_data(request.data, loss, network.config, 1024);
+  const LossBatch batch = make_batch(loss, data, request.all_logprobs);
+  LossCall call;
+  call.all_at_once = loss.needs_whole_sequences();
+  call.gradient = [&](std::size_t first, std::span<const float> logprobs,
+                      std::span<float> gradient) {
+    evaluate(loss, batch.inputs, first, logprobs, gradient);
+  };
+  const auto logprobs = pass.run(network, adapter.get(), batch.pass, &table, call);
+  return evaluate(loss, batch.inputs, 0, logprobs, {});
 }
 
 std::shared_ptr<const Model> tiny_model(int threads, bool tied) {

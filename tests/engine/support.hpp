@@ -1,6 +1,7 @@
 // What the engine's tests share.
 #pragma once
 
+#include "engine/network.hpp"
 #include "engine/parameters.hpp"
 #include "xfer/engine/model.hpp"
 #include "xfer/trainer.hpp"
@@ -19,9 +20,10 @@ std::filesystem::path scratch_folder(const std::string& name);
 /// Logits after every token, through the cache, one token at a time.
 std::vector<std::vector<float>> all_logits(const Model& model,
                                            const std::vector<std::int32_t>& ids);
-/// Fills the gradients of an adapter for a cross_entropy batch.
-double lora_gradients(const Model& model, ParameterSet& parameters,
-                      const ForwardBackwardRequest& request);
+/// Adds the gradients of an adapter, or of all weights, for a batch; returns the loss. `parameters`
+/// of all weights are not written into the network first.
+double gradients_of(const Network& network, ParameterSet& parameters,
+                    const ForwardBackwardRequest& request);
 /// A two-layer model of random weights with a byte tokenizer.
 std::shared_ptr<const Model> tiny_model(int threads = 0, bool tied = true);
 /// A batch of three sequences of different lengths for it.

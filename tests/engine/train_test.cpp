@@ -1,4 +1,4 @@
-#include "engine/kernels.hpp"
+#include "engine/kernels/kernels.hpp"
 #include "engine/train_pass.hpp"
 #include "tests/engine/support.hpp"
 #include "tests/support/trainer_conformance.hpp"
@@ -55,7 +55,7 @@ double loss_of(const Model& model, const ParameterSet& parameters) {
       batch.scored_rows.push_back(row);
       batch.targets.push_back(static_cast<std::int32_t>(targets[static_cast<std::size_t>(row)]));
     }
-    const auto logprobs = pass.run(*model.network(), adapter.get(), batch, nullptr, {});
+    const auto logprobs = pass.run(*model.network(), adapter.get(), batch, nullptr, LossCall{});
     for (std::size_t i = 0; i < logprobs.size(); ++i)
       loss -= static_cast<double>(weights[i]) * static_cast<double>(logprobs[i]);
   }
@@ -72,7 +72,7 @@ TEST(Gradients, agree_with_differences_along_random_directions) {
     Rng rng(4, "values");
     for (Parameter& p : parameters.all())
       for (float& x : p.value) x = static_cast<float>(0.05 * rng.normal());
-    lora_gradients(*model, parameters, tiny_batch(model->config().vocab_size));
+    gradients_of(*model->network(), parameters, tiny_batch(model->config().vocab_size));
     for (Parameter& p : parameters.all()) {
       std::vector<double> direction(p.value.size());
       double size = 0.0;
@@ -140,7 +140,8 @@ TEST(Kernels, the_portable_set_computes_the_same_to_rounding) {
 TEST(Kernels, sums_over_k_do_not_depend_on_the_number_of_rows) {
   ThreadPool pool(2);
   Rng rng(8, "gemm");
-  for (const auto& [m, n, k] : {std::array{13, 37, 29}, std::array{1, 300, 64}, std::array{50, 130, 7}}) {
+  for (const auto& [m, n, k] :
+       {std::array{13, 37, 29}, std::array{1, 300, 64}, std::array{50, 130, 7}}) {
     Floats a(static_cast<std::size_t>(m * k));
     Floats w(static_cast<std::size_t>(n * k));
     for (float& x : a) x = static_cast<float>(rng.normal());

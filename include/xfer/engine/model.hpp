@@ -12,16 +12,32 @@
 
 namespace xfer::engine {
 
-/// Llama-3's frequency scaling of rotary embeddings; factor 1 means none.
+/// Frequency scaling of rotary embeddings; factor 1 means none. Llama-3's rule, or with `linear`
+/// every frequency divided by `factor`.
 struct RopeScaling {
   double factor = 1.0;
   double low_freq_factor = 1.0;
   double high_freq_factor = 4.0;
   double original_positions = 8192.0;
+  bool linear = false;
 };
 
-/// The shape of a Llama-architecture model.
+/// Feed-forward parts among which a router chooses for each token (Qwen3-MoE). 0 experts: none.
+struct ExpertConfig {
+  int count = 0;
+  /// How many work on a token.
+  int per_token = 0;
+  int intermediate_size = 0;
+  /// The chosen experts' probabilities are divided by their sum.
+  bool normalised = true;
+  /// Layer i (from 0) has experts when (i + 1) % layer_step is 0 and it is not in `dense_layers`.
+  int layer_step = 1;
+  std::vector<int> dense_layers;
+};
+
+/// The shape of a model: Llama's, and how its relatives differ from it.
 struct ModelConfig {
+  /// As `model_type` in config.json; one of `known_architectures()`.
   std::string architecture = "llama";
   int vocab_size = 0;
   int hidden_size = 0;
@@ -39,15 +55,50 @@ struct ModelConfig {
   bool tied_head = false;
   std::vector<std::int32_t> end_tokens;
 
+  /// Multiplies q . k; 0 means 1 / sqrt(head_dim).
+  double query_scale = 0.0;
+  /// Scores, and logits, become cap * tanh(x / cap); 0 means as they are.
+  double attention_soft_cap = 0.0;
+  double logit_soft_cap = 0.0;
+  /// In the layers of `sliding_layers` a position sees itself and the window - 1 before it.
+  int sliding_window = 0;
+  /// One flag a layer, or empty: no layer.
+  std::vector<bool> sliding_layers;
+  /// The rotary base of sliding layers, unscaled; 0 means as in the others.
+  double sliding_rope_theta = 0.0;
+  ExpertConfig experts;
+
+  /// Bias on q, k and v (Qwen2).
+  bool has_qkv_bias() const noexcept { return architecture == "qwen2"; }
+  /// RMS norm on each head's q and k (Qwen3, Gemma 3).
+  bool has_qk_norm() const noexcept;
+  /// Gemma 3: norms after attention and MLP too, all with weights stored less 1, GeGLU, embeddings
+  /// times sqrt(hidden_size).
+  bool is_gemma() const noexcept { return architecture == "gemma3_text"; }
+  bool is_sparse(int layer) const noexcept;
+  bool is_sliding(int layer) const noexcept {
+    return !sliding_layers.empty() && sliding_layers[static_cast<std::size_t>(layer)];
+  }
+
   /// Weights of such a model, embeddings included once.
   std::int64_t parameters() const noexcept;
   /// Throws `bad_data` naming `origin` and the field that is out of range.
   void validate(const std::string& origin) const;
 };
 
+/// What `ModelConfig::architecture` may be, in alphabetical order.
+const std::vector<std::string>& known_architectures();
+
+/// How frozen weights are kept in memory.
+enum class WeightStorage {
+  f32,
+  bf16  ///< half the memory, and less to read when decoding; rounds what is not bf16 already
+};
+
 struct ModelOptions {
   /// Worker threads; 0 means one per core. Never changes a result.
   int threads = 0;
+  WeightStorage weights = WeightStorage::f32;
 };
 
 class Runtime;  // threads and scheduler, shared by everything that uses the model
@@ -58,7 +109,8 @@ struct Network;
 class Model {
 public:
   /// A folder in Hugging Face's layout (config.json, safetensors, tokenizer.json) or a GGUF file.
-  /// Throws `io`, `bad_data` or `not_available` naming the file and the field.
+  /// Throws `io`, `bad_data` or `not_available` naming the file and the field, `out_of_memory`
+  /// before anything large is allocated that would not fit.
   static std::shared_ptr<const Model> load(const std::filesystem::path& path,
                                            ModelOptions options = {});
   /// A model with random weights (normal, 0.02; residual projections scaled by depth), to train

@@ -1,6 +1,7 @@
 // The engine's workers: runs numbered pieces of work, in any order, on all threads.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -58,5 +59,14 @@ private:
   std::int64_t pieces_ = 0;
   std::atomic<std::int64_t> next_{0};
 };
+
+/// Calls work(row, thread) for every row in [0, rows), `rows_per_piece` rows to a piece.
+template <class Work>
+void for_rows(ThreadPool& pool, std::int64_t rows, std::int64_t rows_per_piece, const Work& work) {
+  pool.run((rows + rows_per_piece - 1) / rows_per_piece, [&](std::int64_t piece, int thread) {
+    const std::int64_t last = std::min(rows, (piece + 1) * rows_per_piece);
+    for (std::int64_t row = piece * rows_per_piece; row < last; ++row) work(row, thread);
+  });
+}
 
 }  // namespace xfer::engine

@@ -1,6 +1,8 @@
-#include "engine/gemm.hpp"
+#include "engine/kernels/gemm.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstring>
 
 namespace xfer::engine {
@@ -44,11 +46,37 @@ struct Product {
   bool accumulate;
 };
 
+// The panels of a right-hand matrix, float32 or bf16.
+struct Panels {
+  const float* values;
+  const std::uint16_t* halves;  // null: float32
+  std::int64_t stride;
+
+  // Panel j as float32; a bf16 one is widened into `room`.
+  const float* at(const Kernels& kernel, int j, Floats& room) const {
+    if (halves == nullptr) return values + j * stride;
+    if (room.size() < static_cast<std::size_t>(stride))
+      room.resize(static_cast<std::size_t>(stride));
+    kernel.widen(halves + j * stride, stride, room.data());
+    return room.data();
+  }
+};
+
+Panels panels_of(const PackedMatrix& b, int first) {
+  const bool half = b.storage() == Storage::bf16;
+  return {half ? nullptr : b.panel(first), half ? b.halves(first) : nullptr, b.panel_stride()};
+}
+
+Floats& widened_panel() {
+  static thread_local Floats room;
+  return room;
+}
+
 // Rows [row0, row1) x panels [panel0, panel1) of a product.
-void block(const Kernels& kernel, const Product& x, const float* panels, std::int64_t panel_stride,
-           int row0, int row1, int panel0, int panel1) {
+void block(const Kernels& kernel, const Product& x, const Panels& panels, int row0, int row1,
+           int panel0, int panel1) {
   for (int j = panel0; j < panel1; ++j) {
-    const float* b = panels + j * panel_stride;
+    const float* b = panels.at(kernel, j, widened_panel());
     const int cols = std::min(panel_width, x.n - j * panel_width);
     for (int row = row0; row < row1; row += kernel.strip_rows) {
       const int rows = std::min(kernel.strip_rows, row1 - row);
@@ -58,8 +86,7 @@ void block(const Kernels& kernel, const Product& x, const float* panels, std::in
   }
 }
 
-void single_row(ThreadPool& pool, const Kernels& kernel, const Product& x, const float* panels,
-                std::int64_t panel_stride) {
+void single_row(ThreadPool& pool, const Kernels& kernel, const Product& x, const Panels& panels) {
   const int whole = x.n / (8 * panel_width);  // groups of eight full panels
   const std::int64_t per_piece =
       std::max<std::int64_t>(1, flops_per_piece / 16 / (std::int64_t{x.k} * 256));
@@ -68,7 +95,11 @@ void single_row(ThreadPool& pool, const Kernels& kernel, const Product& x, const
     float sums[8 * panel_width];
     const auto last = std::min<std::int64_t>((piece + 1) * per_piece, whole);
     for (std::int64_t g = piece * per_piece; g < last; ++g) {
-      kernel.row8(x.k, x.a.data, panels + g * 8 * panel_stride, panel_stride, sums);
+      const std::int64_t first = g * 8 * panels.stride;
+      if (panels.halves == nullptr)
+        kernel.row8(x.k, x.a.data, panels.values + first, panels.stride, sums);
+      else
+        kernel.row8_bf16(x.k, x.a.data, panels.halves + first, panels.stride, sums);
       float* out = x.c + g * 8 * panel_width;
       if (x.accumulate)
         for (int i = 0; i < 8 * panel_width; ++i) out[i] += sums[i];
@@ -77,38 +108,68 @@ void single_row(ThreadPool& pool, const Kernels& kernel, const Product& x, const
     }
   });
   const int rest = (x.n + panel_width - 1) / panel_width;
-  block(kernel, x, panels, panel_stride, 0, 1, whole * 8, rest);
+  block(kernel, x, panels, 0, 1, whole * 8, rest);
 }
 
 }  // namespace
 
-void PackedMatrix::resize(int k, int n) {
+std::uint16_t to_bf16(float value) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if (std::isnan(value)) return static_cast<std::uint16_t>((bits >> 16U) | 0x40U);
+  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
+}
+
+void PackedMatrix::resize(int k, int n, Storage storage) {
   k_ = k;
   n_ = n;
-  data_.resize(static_cast<std::size_t>(panels()) * static_cast<std::size_t>(panel_stride()));
+  storage_ = storage;
+  const auto size = static_cast<std::size_t>(panels()) * static_cast<std::size_t>(panel_stride());
+  data_.resize(storage == Storage::f32 ? size : 0);
+  halves_.resize(storage == Storage::bf16 ? size : 0);
 }
 
 void PackedMatrix::column(int col, float* out) const noexcept {
+  if (storage_ == Storage::bf16) {
+    const std::uint16_t* p = halves(col / panel_width) + col % panel_width;
+    for (int i = 0; i < k_; ++i)
+      out[i] = std::bit_cast<float>(std::uint32_t{p[std::int64_t{i} * panel_width]} << 16U);
+    return;
+  }
   const float* p = panel(col / panel_width) + col % panel_width;
   for (int i = 0; i < k_; ++i) out[i] = p[std::int64_t{i} * panel_width];
 }
 
-void pack_weight(ThreadPool& pool, const float* w, int rows, int first_col, PackedMatrix& out) {
-  const int k = out.k();
-  if (first_col % panel_width == 0) {
-    const int panels = (rows + panel_width - 1) / panel_width;
-    pool.run(panels, [&](std::int64_t j, int) {
-      const int row = static_cast<int>(j) * panel_width;
-      pack_panel_of_rows(w + std::int64_t{row} * k, k, std::min(panel_width, rows - row), k,
-                         out.panel(first_col / panel_width + static_cast<int>(j)));
-    });
+void PackedMatrix::set_column(int col, const float* values) noexcept {
+  if (storage_ == Storage::bf16) {
+    std::uint16_t* p = halves(col / panel_width) + col % panel_width;
+    for (int i = 0; i < k_; ++i) p[std::int64_t{i} * panel_width] = to_bf16(values[i]);
     return;
   }
-  for (int r = 0; r < rows; ++r) {
-    const int col = first_col + r;
-    float* dst = out.panel(col / panel_width) + col % panel_width;
-    for (int p = 0; p < k; ++p) dst[std::int64_t{p} * panel_width] = w[std::int64_t{r} * k + p];
+  float* p = panel(col / panel_width) + col % panel_width;
+  for (int i = 0; i < k_; ++i) p[std::int64_t{i} * panel_width] = values[i];
+}
+
+void pack_weight(ThreadPool& pool, const float* w, int rows, int first_col, PackedMatrix& out) {
+  const int k = out.k();
+  if (first_col % panel_width != 0) {
+    for (int r = 0; r < rows; ++r) out.set_column(first_col + r, w + std::int64_t{r} * k);
+    return;
   }
+  const int panels = (rows + panel_width - 1) / panel_width;
+  pool.run(panels, [&](std::int64_t j, int) {
+    const int row = static_cast<int>(j) * panel_width;
+    const int here = std::min(panel_width, rows - row);
+    const int at = first_col / panel_width + static_cast<int>(j);
+    const float* first = w + std::int64_t{row} * k;
+    if (out.storage() == Storage::f32) {
+      pack_panel_of_rows(first, k, here, k, out.panel(at));
+      return;
+    }
+    Floats& room = widened_panel();
+    room.resize(static_cast<std::size_t>(out.panel_stride()));
+    pack_panel_of_rows(first, k, here, k, room.data());
+    std::transform(room.begin(), room.end(), out.halves(at), to_bf16);
+  });
 }
 
 void pack_right(ThreadPool& pool, const float* b, std::int64_t ld, int k, int n,
@@ -125,16 +186,24 @@ void pack_transposed(ThreadPool& pool, const PackedMatrix& b, int first_col, int
                      PackedMatrix& out) {
   const int k = b.k();
   out.resize(cols, k);
+  const bool half = b.storage() == Storage::bf16;
   pool.run(out.panels(), [&](std::int64_t j, int) {
     const int p0 = static_cast<int>(j) * panel_width;
     const int depth = std::min(panel_width, k - p0);
     float* dst = out.panel(static_cast<int>(j));
     for (int c = 0; c < cols; ++c) {
       const int col = first_col + c;
-      const float* src =
-          b.panel(col / panel_width) + col % panel_width + std::int64_t{p0} * panel_width;
-      for (int p = 0; p < panel_width; ++p)
-        dst[std::int64_t{c} * panel_width + p] = p < depth ? src[p * panel_width] : 0.0F;
+      const std::int64_t at = col % panel_width + std::int64_t{p0} * panel_width;
+      float* out_row = dst + std::int64_t{c} * panel_width;
+      if (half) {
+        const std::uint16_t* src = b.halves(col / panel_width) + at;
+        for (int p = 0; p < panel_width; ++p)
+          out_row[p] = p < depth ? std::bit_cast<float>(std::uint32_t{src[p * panel_width]} << 16U)
+                                 : 0.0F;
+        continue;
+      }
+      const float* src = b.panel(col / panel_width) + at;
+      for (int p = 0; p < panel_width; ++p) out_row[p] = p < depth ? src[p * panel_width] : 0.0F;
     }
   });
 }
@@ -144,10 +213,9 @@ void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std:
   if (n < 0) n = b.n() - first_col;
   const Kernels& kernel = kernels();
   const int k = b.k();
-  const float* panels = b.panel(first_col / panel_width);
-  const std::int64_t stride = b.panel_stride();
+  const Panels panels = panels_of(b, first_col / panel_width);
   Product x{m, n, k, a, c, ldc, accumulate};
-  if (m == 1 && a.k_stride == 1) return single_row(pool, kernel, x, panels, stride);
+  if (m == 1 && a.k_stride == 1) return single_row(pool, kernel, x, panels);
 
   // A left side whose k is not contiguous would walk memory in large steps: copy it into strips.
   static thread_local Floats strips;
@@ -185,13 +253,14 @@ void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std:
     const int j0 = static_cast<int>(piece % col_pieces) * panels_per_piece;
     const int j1 = std::min(j0 + panels_per_piece, panel_count);
     if (!packed) {
-      block(kernel, x, panels, stride, s0 * strip, std::min(s1 * strip, m), j0, j1);
+      block(kernel, x, panels, s0 * strip, std::min(s1 * strip, m), j0, j1);
       return;
     }
     for (int j = j0; j < j1; ++j) {
+      const float* right = panels.at(kernel, j, widened_panel());
       const int cols = std::min(panel_width, n - j * panel_width);
       for (int s = s0; s < s1; ++s)
-        kernel.tile(k, base + std::int64_t{s} * k * strip, 1, strip, panels + j * stride,
+        kernel.tile(k, base + std::int64_t{s} * k * strip, 1, strip, right,
                     c + std::int64_t{s} * strip * ldc + j * panel_width, ldc,
                     std::min(strip, m - s * strip), cols, accumulate);
     }
@@ -215,7 +284,7 @@ void gemm_serial(int m, int n, int k, Left a, const float* b, std::int64_t ldb, 
       pack_panel_of_columns(b + col, ldb, cols, k, dst);
   }
   const Product x{m, n, k, a, c, ldc, accumulate};
-  block(kernel, x, scratch.data(), stride, 0, m, 0, panel_count);
+  block(kernel, x, {scratch.data(), nullptr, stride}, 0, m, 0, panel_count);
 }
 
 }  // namespace xfer::engine

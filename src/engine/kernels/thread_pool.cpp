@@ -1,4 +1,4 @@
-#include "engine/thread_pool.hpp"
+#include "engine/kernels/thread_pool.hpp"
 
 #include <algorithm>
 

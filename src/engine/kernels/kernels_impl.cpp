@@ -1,6 +1,6 @@
 // Compiled once per instruction set; see kernels.hpp. GCC's and Clang's vector extensions let one
 // text serve all of them: the compiler maps a 32- or 64-byte vector to what the target has.
-#include "engine/kernels.hpp"
+#include "engine/kernels/kernels.hpp"
 
 #include <bit>
 #include <cmath>
@@ -71,8 +71,8 @@ inline float exp_one(float x) {
 }
 
 template <int Rows>
-void tile_rows(int k, const float* a, std::int64_t a_row, std::int64_t a_k, const float* b, float* c,
-               std::int64_t ldc, int cols, bool accumulate) {
+void tile_rows(int k, const float* a, std::int64_t a_row, std::int64_t a_k, const float* b,
+               float* c, std::int64_t ldc, int cols, bool accumulate) {
   Vec acc[Rows][vectors_per_panel] = {};
   for (int p = 0; p < k; ++p) {
     Vec bv[vectors_per_panel];
@@ -139,6 +139,40 @@ void row8(int k, const float* x, const float* b, std::int64_t panel_stride, floa
       for (int v = 0; v < vectors_per_panel; ++v)
         store(y + (first + j) * panel_width + v * lanes, acc[j][v]);
   }
+}
+
+inline Vec load_bf16(const std::uint16_t* p) {
+  using Halves = std::uint16_t __attribute__((vector_size(lanes * sizeof(std::uint16_t))));
+  using Words = std::uint32_t __attribute__((vector_size(lanes * sizeof(float))));
+  Halves halves;
+  std::memcpy(&halves, p, sizeof(halves));
+  const Words words = __builtin_convertvector(halves, Words) << 16;
+  Vec v;
+  std::memcpy(&v, &words, sizeof(v));
+  return v;
+}
+
+void row8_bf16(int k, const float* x, const std::uint16_t* b, std::int64_t panel_stride, float* y) {
+  constexpr int together = 8 / vectors_per_panel > 0 ? 8 / vectors_per_panel : 1;
+  for (int first = 0; first < 8; first += together) {
+    Vec acc[together][vectors_per_panel] = {};
+    const std::uint16_t* panel = b + first * panel_stride;
+    for (int p = 0; p < k; ++p) {
+      const Vec xv = splat(x[p]);
+      for (int j = 0; j < together; ++j)
+        for (int v = 0; v < vectors_per_panel; ++v)
+          acc[j][v] += xv * load_bf16(panel + j * panel_stride + p * panel_width + v * lanes);
+    }
+    for (int j = 0; j < together; ++j)
+      for (int v = 0; v < vectors_per_panel; ++v)
+        store(y + (first + j) * panel_width + v * lanes, acc[j][v]);
+  }
+}
+
+void widen(const std::uint16_t* x, std::int64_t n, float* out) {
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(out + i, load_bf16(x + i));
+  for (; i < n; ++i) out[i] = std::bit_cast<float>(std::uint32_t{x[i]} << 16U);
 }
 
 float dot(const float* x, const float* y, int n) {
@@ -235,6 +269,68 @@ void swiglu_backward(const float* gate, const float* up, const float* d_out, int
   }
 }
 
+inline Vec tanh_vec(Vec x) {
+  return splat(1.0F) - splat(2.0F) / (exp_vec(x + x) + splat(1.0F));
+}
+inline float tanh_one(float x) { return 1.0F - 2.0F / (exp_one(2.0F * x) + 1.0F); }
+
+constexpr float gelu_slope = 0.79788456080286536F;  // sqrt(2 / pi)
+constexpr float gelu_cubic = 0.044715F;
+
+void geglu(const float* gate, const float* up, int n, float* out) {
+  int i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const Vec g = load(gate + i);
+    const Vec t = tanh_vec(splat(gelu_slope) * (g + splat(gelu_cubic) * g * g * g));
+    store(out + i, splat(0.5F) * g * (splat(1.0F) + t) * load(up + i));
+  }
+  for (; i < n; ++i) {
+    const float g = gate[i];
+    const float t = tanh_one(gelu_slope * (g + gelu_cubic * g * g * g));
+    out[i] = 0.5F * g * (1.0F + t) * up[i];
+  }
+}
+
+// d gelu / dg = (1 + t) / 2 + g / 2 (1 - t^2) s (1 + 3 c g^2).
+void geglu_backward(const float* gate, const float* up, const float* d_out, int n, float* d_gate,
+                    float* d_up) {
+  const Vec one = splat(1.0F);
+  const Vec half = splat(0.5F);
+  int i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const Vec g = load(gate + i);
+    const Vec d = load(d_out + i);
+    const Vec t = tanh_vec(splat(gelu_slope) * (g + splat(gelu_cubic) * g * g * g));
+    const Vec inner = splat(gelu_slope) * (one + splat(3.0F * gelu_cubic) * g * g);
+    store(d_up + i, d * half * g * (one + t));
+    store(d_gate + i, d * load(up + i) * half * (one + t + g * (one - t * t) * inner));
+  }
+  for (; i < n; ++i) {
+    const float g = gate[i];
+    const float d = d_out[i];
+    const float u = up[i];
+    const float t = tanh_one(gelu_slope * (g + gelu_cubic * g * g * g));
+    const float inner = gelu_slope * (1.0F + 3.0F * gelu_cubic * g * g);
+    d_up[i] = d * 0.5F * g * (1.0F + t);
+    d_gate[i] = d * u * 0.5F * (1.0F + t + g * (1.0F - t * t) * inner);
+  }
+}
+
+void soft_cap(float* x, float factor, float cap, int n, float* slope) {
+  const float inner = factor / cap;
+  int i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const Vec t = tanh_vec(load(x + i) * splat(inner));
+    store(x + i, splat(cap) * t);
+    if (slope != nullptr) store(slope + i, splat(1.0F) - t * t);
+  }
+  for (; i < n; ++i) {
+    const float t = tanh_one(x[i] * inner);
+    x[i] = cap * t;
+    if (slope != nullptr) slope[i] = 1.0F - t * t;
+  }
+}
+
 float max_of(const float* x, int n) {
   float best = x[0];
   int i = 0;
@@ -283,9 +379,11 @@ void adamw(const AdamWStep& step, const float* grad, std::int64_t n, float* valu
 }  // namespace
 
 extern const Kernels table;
-const Kernels table = {XFER_KERNEL_NAME, strip,   tile,     row8,          rms_norm,
-                       rms_norm_backward, rope,   swiglu,   swiglu_backward, exp_shift,
-                       max_of,           dot,     axpy,     scale,         sum_squares,
+const Kernels table = {XFER_KERNEL_NAME, strip,          tile,   row8,
+                       row8_bf16,        widen,          rms_norm, rms_norm_backward,
+                       rope,             swiglu,         swiglu_backward, geglu,
+                       geglu_backward,   soft_cap,       exp_shift, max_of,
+                       dot,              axpy,           scale,  sum_squares,
                        adamw};
 
 }  // namespace xfer::engine::XFER_KERNEL_SET

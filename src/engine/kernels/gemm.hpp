@@ -4,8 +4,8 @@
 // the shape, the blocking and the number of threads: a row's bits do not depend on its neighbours.
 #pragma once
 
-#include "engine/kernels.hpp"
-#include "engine/thread_pool.hpp"
+#include "engine/kernels/kernels.hpp"
+#include "engine/kernels/thread_pool.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -38,32 +38,45 @@ struct LineAllocator {
 };
 using Floats = std::vector<float, LineAllocator<float>>;
 
+/// How a matrix is kept. bf16 halves the memory; it is widened to float32 as it is read, so every
+/// product is that of the rounded values in float32.
+enum class Storage { f32, bf16 };
+
 /// The right-hand matrix in panels of 16 columns: element (p, col) stands at
 /// panel(col / 16)[p * 16 + col % 16]; missing columns of the last panel are 0.
 class PackedMatrix {
 public:
   PackedMatrix() = default;
-  PackedMatrix(int k, int n) { resize(k, n); }
-  void resize(int k, int n);
+  PackedMatrix(int k, int n, Storage storage = Storage::f32) { resize(k, n, storage); }
+  void resize(int k, int n, Storage storage = Storage::f32);
 
   int k() const noexcept { return k_; }
   int n() const noexcept { return n_; }
+  Storage storage() const noexcept { return storage_; }
   int panels() const noexcept { return (n_ + panel_width - 1) / panel_width; }
   std::int64_t panel_stride() const noexcept { return std::int64_t{k_} * panel_width; }
+  /// Only for float32 storage.
   const float* panel(int j) const noexcept { return data_.data() + j * panel_stride(); }
   float* panel(int j) noexcept { return data_.data() + j * panel_stride(); }
-  std::int64_t bytes() const noexcept {
-    return static_cast<std::int64_t>(data_.size() * sizeof(float));
-  }
+  /// Only for bf16 storage: the upper halves of the float32 values.
+  const std::uint16_t* halves(int j) const noexcept { return halves_.data() + j * panel_stride(); }
+  std::uint16_t* halves(int j) noexcept { return halves_.data() + j * panel_stride(); }
 
   /// Copies column `col` (k values) out, i.e. one row of the weight matrix it was packed from.
   void column(int col, float* out) const noexcept;
+  /// Overwrites column `col`; bf16 storage rounds to nearest, ties to even.
+  void set_column(int col, const float* values) noexcept;
 
 private:
   int k_ = 0;
   int n_ = 0;
+  Storage storage_ = Storage::f32;
   Floats data_;
+  std::vector<std::uint16_t, LineAllocator<std::uint16_t>> halves_;
 };
+
+/// The nearest bf16, ties to even; NaN stays NaN.
+std::uint16_t to_bf16(float value) noexcept;
 
 /// B = W^T for a weight W[rows x k] (row-major, row stride k): fills columns
 /// [first_col, first_col + rows) of `out`, whose k must match.

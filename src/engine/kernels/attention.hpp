@@ -1,7 +1,7 @@
 // Causal self-attention with grouped keys and values.
 #pragma once
 
-#include "engine/gemm.hpp"
+#include "engine/kernels/gemm.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -12,7 +12,17 @@ struct AttentionShape {
   int heads = 0;
   int kv_heads = 0;
   int head_dim = 0;
-  float scale() const noexcept;
+  /// Multiplies q . k.
+  float scale = 1.0F;
+  /// Scores become cap * tanh(score / cap); 0 means as they are.
+  float soft_cap = 0.0F;
+  /// A position sees itself and the window - 1 before it; 0 means all before it.
+  int window = 0;
+
+  /// The first position that `position` sees.
+  int first_seen(int position) const noexcept {
+    return window > 0 && position >= window ? position - window + 1 : 0;
+  }
   int q_size() const noexcept { return heads * head_dim; }
   int kv_size() const noexcept { return kv_heads * head_dim; }
   int row_size() const noexcept { return q_size() + 2 * kv_size(); }
@@ -24,7 +34,7 @@ using RowStarts = std::vector<int>;
 /// One block of memory per thread, kept between calls.
 struct AttentionScratch {
   struct PerThread {
-    Floats scores, d_scores, keys, values, rows;
+    Floats scores, d_scores, slopes, keys, values, rows;
   };
   std::vector<PerThread> threads;
 };

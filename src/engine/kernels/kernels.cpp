@@ -1,4 +1,4 @@
-#include "engine/kernels.hpp"
+#include "engine/kernels/kernels.hpp"
 
 #include "xfer/error.hpp"
 

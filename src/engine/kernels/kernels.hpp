@@ -37,6 +37,11 @@ struct Kernels {
   /// Eight panels at once for a single row: y[0..128) = sum_p x[p] * b_j[p * 16 + col] with panel j
   /// at b + j * panel_stride. Same sums in the same order as `tile`.
   void (*row8)(int k, const float* x, const float* b, std::int64_t panel_stride, float* y);
+  /// The same from panels of bf16.
+  void (*row8_bf16)(int k, const float* x, const std::uint16_t* b, std::int64_t panel_stride,
+                    float* y);
+  /// bf16 to float32, exactly.
+  void (*widen)(const std::uint16_t* x, std::int64_t n, float* out);
 
   /// y = x * inv * w with inv = 1 / sqrt(mean(x^2) + eps); returns inv.
   float (*rms_norm)(const float* x, const float* w, float eps, int n, float* y);
@@ -50,6 +55,13 @@ struct Kernels {
   /// d_gate and d_up from d_out.
   void (*swiglu_backward)(const float* gate, const float* up, const float* d_out, int n,
                           float* d_gate, float* d_up);
+  /// out = gelu(gate) * up with the tanh form of gelu (Hendrycks and Gimpel, arXiv 1606.08415):
+  /// g/2 (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))).
+  void (*geglu)(const float* gate, const float* up, int n, float* out);
+  void (*geglu_backward)(const float* gate, const float* up, const float* d_out, int n,
+                         float* d_gate, float* d_up);
+  /// x = cap * tanh(scale * x / cap) in place; `slope`, when not null, gets 1 - tanh^2.
+  void (*soft_cap)(float* x, float scale, float cap, int n, float* slope);
   /// x = exp(scale * x - max) in place over n values; returns the sum, `max` out. n >= 1.
   float (*exp_shift)(float* x, float scale, int n, float* max);
   float (*max)(const float* x, int n);
