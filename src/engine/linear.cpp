@@ -158,6 +158,33 @@ void adapter_forward(ThreadPool& pool, int m, const float* x, std::int64_t ldx,
     gemm(pool, m, {z.data() + part.z_offset, width}, part.b, y + part.first_col, ldy, true);
 }
 
+void adapter_gradients(ThreadPool& pool, int m, const float* x, std::int64_t ldx, const Floats& z,
+                       const Floats& dz, const float* dy, std::int64_t ldy,
+                       const AdapterLinear& adapter, int rank, const LinearGradients& gradients,
+                       Floats& sums) {
+  const int width = adapter.z_width;
+  const int inputs = adapter.a.k();
+  const Kernels& kernel = kernels();
+  const auto resized = [&](std::int64_t size) {
+    sums.resize(static_cast<std::size_t>(size));
+    return sums.data();
+  };
+  float* sum = resized(std::int64_t{width} * inputs);
+  gemm_over_rows(pool, width, inputs, m, dz.data(), width, x, ldx, sum, inputs);
+  for (const LinearGradients::Part& part : gradients.parts)
+    if (part.da != nullptr)
+      kernel.axpy(1.0F, sum + std::int64_t{part.z_offset} * inputs, rank * inputs, part.da);
+  for (const LinearGradients::Part& part : gradients.parts) {
+    if (part.db == nullptr) continue;
+    sum = resized(std::int64_t{rank} * part.cols);
+    gemm_over_rows(pool, rank, part.cols, m, z.data() + part.z_offset, width, dy + part.first_col,
+                   ldy, sum, part.cols);
+    for (int r = 0; r < rank; ++r)
+      for (int col = 0; col < part.cols; ++col)
+        part.db[std::int64_t{col} * rank + r] += sum[std::int64_t{r} * part.cols + col];
+  }
+}
+
 void linear_backward(ThreadPool& pool, int m, const float* x, std::int64_t ldx, const Floats& z,
                      const float* dy, std::int64_t ldy, const PackedMatrix& weight,
                      const AdapterLinear* adapter, float scale, int rank,
@@ -180,25 +207,15 @@ void linear_backward(ThreadPool& pool, int m, const float* x, std::int64_t ldx, 
     kernels().scale(scale, static_cast<int>(scratch.dz.size()), scratch.dz.data());
     if (dx != nullptr) gemm(pool, m, {scratch.dz.data(), width}, adapter->a_right, dx, lddx, true);
   }
+  if (lora)
+    adapter_gradients(pool, m, x, ldx, z, scratch.dz, dy, ldy, *adapter, rank, gradients,
+                      scratch.sums);
   bool x_packed = false;
-  const auto pack_x = [&] {
+  for (const LinearGradients::Part& part : gradients.parts) {
+    if (part.dw == nullptr) continue;
     if (!x_packed) pack_right(pool, x, ldx, m, inputs, scratch.right);
     x_packed = true;
-  };
-  for (const LinearGradients::Part& part : gradients.parts) {
-    if (part.dw != nullptr) {
-      pack_x();
-      gemm(pool, part.cols, {dy + part.first_col, 1, ldy}, scratch.right, part.dw, inputs, true);
-    }
-    if (part.da != nullptr) {
-      pack_x();
-      gemm(pool, rank, {scratch.dz.data() + part.z_offset, 1, width}, scratch.right, part.da,
-           inputs, true);
-    }
-    if (part.db != nullptr) {
-      pack_right(pool, z.data() + part.z_offset, width, m, rank, scratch.z_right);
-      gemm(pool, part.cols, {dy + part.first_col, 1, ldy}, scratch.z_right, part.db, rank, true);
-    }
+    gemm(pool, part.cols, {dy + part.first_col, 1, ldy}, scratch.right, part.dw, inputs, true);
   }
 }
 

@@ -91,6 +91,7 @@ struct LinearScratch {
   PackedMatrix right;
   PackedMatrix z_right;
   Floats dz;
+  Floats sums;
 };
 
 /// y[m x n] += scale * (x A^T) B^T. `z` receives scale * x A^T ([m x z_width]).
@@ -110,6 +111,12 @@ void linear_forward(ThreadPool& pool, int m, const float* x, std::int64_t ldx,
       adapter_forward(pool, run.count, x + run.first * ldx, ldx, pick(*run.adapter),
                       run.adapter->scale, y + run.first * ldy, ldy, z);
 }
+
+/// da += dz^T x and db += dy^T z for each part; z and dz are [m x z_width].
+void adapter_gradients(ThreadPool& pool, int m, const float* x, std::int64_t ldx, const Floats& z,
+                       const Floats& dz, const float* dy, std::int64_t ldy,
+                       const AdapterLinear& adapter, int rank, const LinearGradients& gradients,
+                       Floats& sums);
 
 /// Gradients of linear_forward: dx (+)= ..., and what `gradients` asks for. `adapter` and `dx` may
 /// be null; `rank` is that of the adapter.

@@ -104,6 +104,6 @@ int Model::threads() const noexcept { return state_->runtime.threads(); }
 const std::shared_ptr<const Network>& Model::network() const noexcept { return state_->network; }
 Runtime& Model::runtime() const noexcept { return state_->runtime; }
 
-std::string_view engine_version() noexcept { return "engine/1"; }
+std::string_view engine_version() noexcept { return "engine/2"; }
 
 }  // namespace xfer::engine

@@ -97,16 +97,13 @@ void TrainHead::backward_weights(const float* x, int rows, float* dx) {
     kernels().scale(adapter_->scale, static_cast<int>(s.dz.size()), s.dz.data());
     gemm(pool_, rows, {s.dz.data(), lora->z_width}, lora->a_right, dx, h, true);
   }
+  if (lora != nullptr && lora->z_width > 0)
+    adapter_gradients(pool_, rows, x, h, z_, s.dz, logits_.data(), vocab, *lora, adapter_->rank,
+                      gradients_->head, s.sums);
   for (const LinearGradients::Part& part : gradients_->head.parts) {
-    if (part.dw != nullptr || part.da != nullptr) pack_right(pool_, x, h, rows, h, s.right);
-    if (part.dw != nullptr)
-      gemm(pool_, vocab, {logits_.data(), 1, vocab}, s.right, part.dw, h, true);
-    if (part.da != nullptr) {
-      const int rank = adapter_->rank;
-      gemm(pool_, rank, {s.dz.data(), 1, lora->z_width}, s.right, part.da, h, true);
-      pack_right(pool_, z_.data(), lora->z_width, rows, rank, s.z_right);
-      gemm(pool_, vocab, {logits_.data(), 1, vocab}, s.z_right, part.db, rank, true);
-    }
+    if (part.dw == nullptr) continue;
+    pack_right(pool_, x, h, rows, h, s.right);
+    gemm(pool_, vocab, {logits_.data(), 1, vocab}, s.right, part.dw, h, true);
   }
 }
 

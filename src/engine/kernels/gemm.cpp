@@ -27,9 +27,11 @@ void pack_panel_of_rows(const float* w, std::int64_t ld, int rows, int k, float*
 }
 
 void pack_panel_of_columns(const float* b, std::int64_t ld, int cols, int k, float* dst) {
+  constexpr int ahead = 24;  // rows far apart are not fetched ahead by the hardware
   for (int p = 0; p < k; ++p) {
     const float* row = b + p * ld;
     float* out = dst + p * panel_width;
+    if (p + ahead < k) __builtin_prefetch(row + ahead * ld);
     if (cols == panel_width) {
       std::memcpy(out, row, panel_width * sizeof(float));
     } else {
@@ -208,6 +210,34 @@ void pack_transposed(ThreadPool& pool, const PackedMatrix& b, int first_col, int
   });
 }
 
+namespace {
+
+// strips[s][p][r] = a(s * strip + r, p): a left side whose k is not contiguous would walk memory in
+// large steps.
+const float* pack_strips(ThreadPool& pool, int m, int k, Left a, int strip, Floats& strips) {
+  const int count = (m + strip - 1) / strip;
+  strips.resize(static_cast<std::size_t>(count) * static_cast<std::size_t>(k) *
+                static_cast<std::size_t>(strip));
+  float* const base = strips.data();
+  pool.run(count, [&](std::int64_t s, int) {
+    const int row = static_cast<int>(s) * strip;
+    const int rows = std::min(strip, m - row);
+    float* dst = base + s * k * strip;
+    for (int p = 0; p < k; ++p) {
+      const float* src = a.data + row * a.row_stride + p * a.k_stride;
+      for (int r = 0; r < rows; ++r) dst[std::int64_t{p} * strip + r] = src[r * a.row_stride];
+    }
+  });
+  return base;
+}
+
+Floats& strips_of_caller() {
+  static thread_local Floats strips;
+  return strips;
+}
+
+}  // namespace
+
 void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std::int64_t ldc,
           bool accumulate, int first_col, int n) {
   if (n < 0) n = b.n() - first_col;
@@ -217,25 +247,10 @@ void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std:
   Product x{m, n, k, a, c, ldc, accumulate};
   if (m == 1 && a.k_stride == 1) return single_row(pool, kernel, x, panels);
 
-  // A left side whose k is not contiguous would walk memory in large steps: copy it into strips.
-  static thread_local Floats strips;
   const int strip = kernel.strip_rows;
   const int strip_count = (m + strip - 1) / strip;
-  if (a.k_stride != 1) {
-    strips.resize(static_cast<std::size_t>(strip_count) * static_cast<std::size_t>(k) *
-                  static_cast<std::size_t>(strip));
-    float* const base = strips.data();
-    pool.run(strip_count, [&](std::int64_t s, int) {
-      const int row = static_cast<int>(s) * strip;
-      const int rows = std::min(strip, m - row);
-      float* dst = base + s * k * strip;
-      for (int p = 0; p < k; ++p) {
-        const float* src = a.data + row * a.row_stride + p * a.k_stride;
-        for (int r = 0; r < rows; ++r) dst[std::int64_t{p} * strip + r] = src[r * a.row_stride];
-      }
-    });
-  }
-
+  const bool packed = a.k_stride != 1;
+  const float* const base = packed ? pack_strips(pool, m, k, a, strip, strips_of_caller()) : nullptr;
   const int panel_count = (n + panel_width - 1) / panel_width;
   const int strips_per_piece = std::min(strip_count, 16);
   const std::int64_t flops_per_panel =
@@ -245,8 +260,6 @@ void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std:
                                panel_count));
   const int row_pieces = (strip_count + strips_per_piece - 1) / strips_per_piece;
   const int col_pieces = (panel_count + panels_per_piece - 1) / panels_per_piece;
-  const bool packed = a.k_stride != 1;
-  const float* const base = strips.data();
   pool.run(std::int64_t{row_pieces} * col_pieces, [&](std::int64_t piece, int) {
     const int s0 = static_cast<int>(piece / col_pieces) * strips_per_piece;
     const int s1 = std::min(s0 + strips_per_piece, strip_count);
@@ -264,6 +277,24 @@ void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std:
                     c + std::int64_t{s} * strip * ldc + j * panel_width, ldc,
                     std::min(strip, m - s * strip), cols, accumulate);
     }
+  });
+}
+
+void gemm_over_rows(ThreadPool& pool, int m, int n, int k, const float* a, std::int64_t lda,
+                    const float* b, std::int64_t ldb, float* c, std::int64_t ldc) {
+  const Kernels& kernel = kernels();
+  const int strip = kernel.strip_rows;
+  const float* const strips = pack_strips(pool, m, k, {a, 1, lda}, strip, strips_of_caller());
+  pool.run((n + panel_width - 1) / panel_width, [&](std::int64_t j, int) {
+    const int col = static_cast<int>(j) * panel_width;
+    const int cols = std::min(panel_width, n - col);
+    Floats& panel = widened_panel();
+    const auto size = static_cast<std::size_t>(k) * panel_width;
+    if (panel.size() < size) panel.resize(size);
+    pack_panel_of_columns(b + col, ldb, cols, k, panel.data());
+    for (int row = 0; row < m; row += strip)
+      kernel.tile(k, strips + std::int64_t{row} * k, 1, strip, panel.data(), c + row * ldc + col,
+                  ldc, std::min(strip, m - row), cols, false);
   });
 }
 

@@ -100,7 +100,13 @@ struct Left {
 void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std::int64_t ldc,
           bool accumulate, int first_col = 0, int n = -1);
 
-/// The same for small matrices inside one piece of parallel work. `b` is row-major [k x n] with row
+/// C[m x n] = A^T B, summed over the k rows of A [k x m] and B [k x n], both row-major with row
+/// strides lda and ldb. For few columns of A: it is packed at once, B panel by panel where it is
+/// used.
+void gemm_over_rows(ThreadPool& pool, int m, int n, int k, const float* a, std::int64_t lda,
+                    const float* b, std::int64_t ldb, float* c, std::int64_t ldc);
+
+/// The same as `gemm` for small matrices inside one piece of parallel work. `b` is row-major [k x n] with row
 /// stride ldb, or [n x k] when `b_transposed`; `scratch` keeps its memory between calls.
 void gemm_serial(int m, int n, int k, Left a, const float* b, std::int64_t ldb, bool b_transposed,
                  float* c, std::int64_t ldc, bool accumulate, Floats& scratch);

@@ -70,10 +70,24 @@ inline float exp_one(float x) {
   return v[0];
 }
 
+/// A function of its own, so that whole panels keep their sums in registers.
+[[gnu::noinline]] void store_part(const float* sums, int rows, int cols, float* c,
+                                  std::int64_t ldc, bool accumulate) {
+  for (int r = 0; r < rows; ++r)
+    for (int j = 0; j < cols; ++j) {
+      const float sum = sums[r * panel_width + j];
+      float& out = c[r * ldc + j];
+      out = accumulate ? out + sum : sum;
+    }
+}
+
 template <int Rows>
 void tile_rows(int k, const float* a, std::int64_t a_row, std::int64_t a_k, const float* b,
                float* c, std::int64_t ldc, int cols, bool accumulate) {
-  Vec acc[Rows][vectors_per_panel] = {};
+  // Not `= {}`: that fills memory, and costs more than a short product.
+  Vec acc[Rows][vectors_per_panel];
+  for (int r = 0; r < Rows; ++r)
+    for (int j = 0; j < vectors_per_panel; ++j) acc[r][j] = Vec{};
   for (int p = 0; p < k; ++p) {
     Vec bv[vectors_per_panel];
     for (int j = 0; j < vectors_per_panel; ++j) bv[j] = load(b + j * lanes);
@@ -92,12 +106,10 @@ void tile_rows(int k, const float* a, std::int64_t a_row, std::int64_t a_k, cons
       }
     return;
   }
-  for (int r = 0; r < Rows; ++r) {
-    float row[panel_width];
-    for (int j = 0; j < vectors_per_panel; ++j) store(row + j * lanes, acc[r][j]);
-    float* out = c + r * ldc;
-    for (int j = 0; j < cols; ++j) out[j] = accumulate ? out[j] + row[j] : row[j];
-  }
+  float sums[Rows][panel_width];
+  for (int r = 0; r < Rows; ++r)
+    for (int j = 0; j < vectors_per_panel; ++j) store(sums[r] + j * lanes, acc[r][j]);
+  store_part(sums[0], Rows, cols, c, ldc, accumulate);
 }
 
 void tile(int k, const float* a, std::int64_t a_row, std::int64_t a_k, const float* b, float* c,
