@@ -1,5 +1,7 @@
 #include "text/bpe.hpp"
 
+#include "text/unicode.hpp"
+
 #include "xfer/error.hpp"
 
 #include <algorithm>
@@ -23,10 +25,11 @@ std::size_t byte_pair(char left, char right) noexcept {
 
 Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions options)
     : vocabulary_(std::move(vocabulary)),
-      options_(options),
+      options_(std::move(options)),
       wholeness_(std::make_unique<std::atomic<std::uint8_t>[]>(
           static_cast<std::size_t>(vocabulary_.size()))) {
   insert_merges(merges);
+  has_all_bytes_ = !options_.characters;
   for (std::size_t b = 0; b < 256; ++b) {
     const char byte = static_cast<char>(b);
     byte_ids_[b] = vocabulary_.find(std::string_view(&byte, 1)).value_or(-1);
@@ -64,7 +67,27 @@ Bpe::Target Bpe::find(std::int32_t left, std::int32_t right) const noexcept {
 }
 
 template <class Append>
+void Bpe::start_characters(std::string_view word, Append append) const {
+  bool after_unknown = false;
+  for (std::size_t at = 0; at < word.size();) {
+    const std::string_view character = word.substr(at, code_point_at(word, at).length);
+    at += character.size();
+    const auto id = vocabulary_.find(character);
+    if (id || !options_.byte_tokens.empty()) {
+      if (id) append(*id);
+      for (const char byte : id ? std::string_view() : character)
+        append(options_.byte_tokens[static_cast<unsigned char>(byte)]);
+      after_unknown = false;
+      continue;
+    }
+    if (options_.unknown && !(options_.fuse_unknown && after_unknown)) append(*options_.unknown);
+    after_unknown = true;
+  }
+}
+
+template <class Append>
 void Bpe::start_symbols(std::string_view word, Append append) const {
+  if (options_.characters) return start_characters(word, append);
   bool after_unknown = false;
   for (const char byte : word) {
     std::int32_t id = byte_ids_[static_cast<unsigned char>(byte)];

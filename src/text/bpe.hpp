@@ -21,6 +21,10 @@ struct Merge {
 };
 
 struct BpeOptions {
+  /// Words begin as their characters, and a character without a token as the tokens of its bytes,
+  /// of which `byte_tokens` has 256; else words begin as their bytes.
+  bool characters = false;
+  std::vector<std::int32_t> byte_tokens;
   /// A word that is a token is that token, even if merging would not arrive there.
   bool ignore_merges = false;
   /// What a byte without a token of its own becomes; nothing at all when unset.
@@ -62,6 +66,8 @@ private:
   void encode_long(std::string_view word, std::vector<std::int32_t>& out) const;
   template <class Append>
   void start_symbols(std::string_view word, Append append) const;
+  template <class Append>
+  void start_characters(std::string_view word, Append append) const;
 
   Vocabulary vocabulary_;
   BpeOptions options_;

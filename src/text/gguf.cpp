@@ -5,13 +5,16 @@
 #include "xfer/error.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace xfer::text {
 namespace {
 
 /// Values of tokenizer.ggml.token_type that matter here.
+constexpr std::int64_t type_unknown = 2;
 constexpr std::int64_t type_control = 3;
 constexpr std::int64_t type_user_defined = 4;
+constexpr std::int64_t type_byte = 6;
 
 /// What a value of tokenizer.ggml.pre stands for.
 struct Convention {
@@ -42,17 +45,22 @@ public:
 
   TokenizerParts run() {
     const std::string& model = file_.string("tokenizer.ggml.model");
-    if (model != "gpt2")
-      fail(Errc::not_available, "tokenizer.ggml.model",
-           "no such tokenizer here (got \"" + model + "\", known: gpt2)");
     TokenizerParts parts;
-    const Convention& convention = find_convention();
-    parts.options.ignore_merges = convention.ignore_merges;
-    parts.nfc = convention.nfc;
-    parts.steps.push_back(make_pattern_splitter(convention.pattern, SplitBehavior::isolated));
-    read_tokens(parts);
-    read_merges(parts);
-    read_ends(parts, convention);
+    if (model == "gpt2") {
+      const Convention& convention = find_convention();
+      parts.options.ignore_merges = convention.ignore_merges;
+      parts.nfc = convention.nfc;
+      parts.steps.push_back(make_pattern_splitter(convention.pattern, SplitBehavior::isolated));
+      read_tokens(parts);
+      read_merges(parts);
+      read_ends(parts, convention.add_bos);
+    } else if (model == "llama") {
+      read_sentencepiece(parts);
+      read_ends(parts, true);
+    } else {
+      fail(Errc::not_available, "tokenizer.ggml.model",
+           "no such tokenizer here (got \"" + model + "\", known: gpt2, llama)");
+    }
     if (file_.has("tokenizer.chat_template"))
       parts.chat_template = file_.string("tokenizer.chat_template");
     return parts;
@@ -93,11 +101,24 @@ private:
     return (*types)[id];
   }
 
-  void read_tokens(TokenizerParts& parts) const {
+  const std::vector<std::string>& token_texts() const {
     static const std::string key = "tokenizer.ggml.tokens";
     const std::vector<std::string>& tokens = strings(key);
     if (tokens.empty() || tokens.size() >= static_cast<std::size_t>(token_ids_max))
       fail(Errc::bad_data, key, std::to_string(tokens.size()) + " tokens");
+    return tokens;
+  }
+
+  static AddedToken added_token(std::int32_t id, const std::string& content, std::int64_t type) {
+    AddedToken token;
+    token.id = id;
+    token.content = content;
+    token.special = type == type_control;
+    return token;
+  }
+
+  void read_tokens(TokenizerParts& parts) const {
+    const std::vector<std::string>& tokens = token_texts();
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       const auto id = static_cast<std::int32_t>(i);
       const auto bytes = bytes_from_alphabet(tokens[i]);
@@ -107,13 +128,60 @@ private:
         parts.vocabulary.add_hidden(id, tokens[i]);
       }
       const std::int64_t type = type_of(i);
-      if (type != type_control && type != type_user_defined) continue;
-      AddedToken token;
-      token.id = id;
-      token.content = tokens[i];
-      token.special = type == type_control;
-      parts.added.push_back(std::move(token));
+      if (type == type_control || type == type_user_defined)
+        parts.added.push_back(added_token(id, tokens[i], type));
     }
+  }
+
+  void read_sentencepiece(TokenizerParts& parts) const {
+    const std::vector<std::string>& tokens = token_texts();
+    parts.options.characters = true;
+    parts.options.byte_tokens.assign(256, -1);
+    std::string buffer;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const auto id = static_cast<std::int32_t>(i);
+      const std::int64_t type = type_of(i);
+      if (const auto byte = byte_of_token(tokens[i]); byte && type == type_byte) {
+        parts.options.byte_tokens[*byte] = id;
+        parts.vocabulary.add_hidden(id, std::string(1, static_cast<char>(*byte)));
+      } else if (type == type_control || type == type_unknown) {
+        parts.vocabulary.add_hidden(id, tokens[i]);
+      } else {
+        parts.vocabulary.add(id, with_spaces(tokens[i], buffer));
+      }
+      if (type == type_unknown) parts.options.unknown = id;
+      if (type == type_control) parts.added.push_back(added_token(id, tokens[i], type));
+      if (type == type_user_defined) {
+        // Found in the text as the model sees it: several spaces in a row are such tokens.
+        parts.added.push_back(added_token(id, std::string(with_spaces(tokens[i], buffer)), type));
+        parts.added.back().normalized = true;
+      }
+    }
+    auto& bytes = parts.options.byte_tokens;
+    if (std::find(bytes.begin(), bytes.end(), -1) != bytes.end()) bytes.clear();
+    parts.merges = merges_of_scores(parts.vocabulary, scores(tokens.size()));
+    const char* key = "tokenizer.ggml.add_space_prefix";
+    if (flag_or(key, true)) parts.space_prefix = SpacePrefix::each;
+  }
+
+  std::vector<double> scores(std::size_t tokens) const {
+    static const std::string key = "tokenizer.ggml.scores";
+    const auto found = file_.metadata().find(key);
+    const auto* list = found == file_.metadata().end()
+                           ? nullptr
+                           : std::get_if<std::vector<double>>(&found->second);
+    if (list == nullptr || list->size() != tokens)
+      fail(Errc::bad_data, key, "expected a number for every token");
+    for (const double score : *list)
+      if (!std::isfinite(score)) fail(Errc::bad_data, key, "a score is not a finite number");
+    return *list;
+  }
+
+  bool flag_or(const std::string& key, bool otherwise) const {
+    if (!file_.has(key)) return otherwise;
+    const bool* stored = std::get_if<bool>(&file_.metadata().at(key));
+    if (stored == nullptr) fail(Errc::bad_data, key, "expected true or false");
+    return *stored;
   }
 
   void read_merges(TokenizerParts& parts) const {
@@ -149,7 +217,7 @@ private:
     return static_cast<std::int32_t>(id);
   }
 
-  void read_ends(TokenizerParts& parts, const Convention& convention) const {
+  void read_ends(TokenizerParts& parts, bool usually_adds_bos) const {
     parts.bos = token("tokenizer.ggml.bos_token_id", parts);
     for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
                             "tokenizer.ggml.eom_token_id"}) {
@@ -158,14 +226,8 @@ private:
       if (id && std::find(ends.begin(), ends.end(), *id) == ends.end()) ends.push_back(*id);
     }
     if (parts.end_tokens.empty()) parts.end_tokens = known_end_tokens(parts.added);
-    static const std::string key = "tokenizer.ggml.add_bos_token";
-    bool add_bos = convention.add_bos;
-    if (file_.has(key)) {
-      const bool* stored = std::get_if<bool>(&file_.metadata().at(key));
-      if (stored == nullptr) fail(Errc::bad_data, key, "expected true or false");
-      add_bos = *stored;
-    }
-    parts.add_bos = add_bos && parts.bos.has_value();
+    parts.add_bos =
+        flag_or("tokenizer.ggml.add_bos_token", usually_adds_bos) && parts.bos.has_value();
   }
 
   files::Gguf file_;

@@ -4,6 +4,7 @@
 #include "text/byte_alphabet.hpp"
 #include "text/json_field.hpp"
 #include "text/pre_tokenizer_json.hpp"
+#include "text/sentencepiece_json.hpp"
 #include "text/tokenizer_parts.hpp"
 
 #include <algorithm>
@@ -25,8 +26,20 @@ void read_normalizer(const JsonField& field, TokenizerParts& parts) {
   }
 }
 
+void add_character_token(std::int32_t id, const std::string& token, TokenizerParts& parts) {
+  if (const auto byte = byte_of_token(token)) {
+    parts.options.byte_tokens.resize(256, -1);
+    parts.options.byte_tokens[*byte] = id;
+    parts.vocabulary.add_hidden(id, std::string(1, static_cast<char>(*byte)));
+    return;
+  }
+  std::string buffer;
+  parts.vocabulary.add(id, with_spaces(token, buffer));
+}
+
 /// Fills the vocabulary; returns the ids of its tokens as the file spells them.
-Vocabulary read_vocabulary(const JsonField& field, Vocabulary& vocabulary) {
+Vocabulary read_vocabulary(const JsonField& field, TokenizerParts& parts) {
+  Vocabulary& vocabulary = parts.vocabulary;
   if (!field.value().is_object()) field.bad("expected an object of tokens and their ids");
   Vocabulary spelled;
   for (const auto& [token, value] : field.value().items()) {
@@ -37,14 +50,17 @@ Vocabulary read_vocabulary(const JsonField& field, Vocabulary& vocabulary) {
     if (vocabulary.has(id))
       field.bad("two tokens have the id " + std::to_string(id) + " (the second is \"" + token +
                 "\")");
-    const auto bytes = bytes_from_alphabet(token);
-    if (bytes) {
+    if (parts.options.characters) {
+      add_character_token(id, token, parts);
+    } else if (const auto bytes = bytes_from_alphabet(token)) {
       vocabulary.add(id, *bytes);
     } else {
       vocabulary.add_hidden(id, token);
     }
     spelled.add(id, token);
   }
+  auto& bytes = parts.options.byte_tokens;
+  if (std::find(bytes.begin(), bytes.end(), -1) != bytes.end()) bytes.clear();
   return spelled;
 }
 
@@ -91,9 +107,8 @@ Vocabulary read_model(const JsonField& model, TokenizerParts& parts) {
     if (!model[key].text_or("").empty())
       model[key].not_supported("only byte-level vocabularies are read (allowed: null)");
   }
-  if (model["byte_fallback"].flag_or(false))
-    model["byte_fallback"].not_supported("only byte-level vocabularies are read (allowed: false)");
-  Vocabulary spelled = read_vocabulary(model["vocab"], parts.vocabulary);
+  parts.options.characters = model["byte_fallback"].flag_or(false);
+  Vocabulary spelled = read_vocabulary(model["vocab"], parts);
   parts.merges = read_merges(model["merges"], spelled);
   parts.options.ignore_merges = model["ignore_merges"].flag_or(false);
   parts.options.fuse_unknown = model["fuse_unk"].flag_or(false);
@@ -182,9 +197,13 @@ TokenizerParts parts_from_huggingface(std::string_view json, const std::string& 
   const JsonField root(document, origin, "");
   TokenizerParts parts;
   const Vocabulary spelled = read_model(root["model"], parts);
-  read_normalizer(root["normalizer"], parts);
-  parts.steps = read_pre_tokenizer(root["pre_tokenizer"]);
-  read_decoder(root["decoder"]);
+  if (parts.options.characters) {
+    read_sentencepiece_steps(root, parts);
+  } else {
+    read_normalizer(root["normalizer"], parts);
+    parts.steps = read_pre_tokenizer(root["pre_tokenizer"]);
+    read_decoder(root["decoder"]);
+  }
   read_added(root["added_tokens"], spelled, root["model"]["vocab"].value().size(), parts);
   read_post_processor(root["post_processor"], parts);
   parts.end_tokens = known_end_tokens(parts.added);

@@ -53,6 +53,12 @@ std::string hash_of(const TokenizerParts& parts) {
   for (const auto& step : parts.steps) hash.field("step", step->description());
   hash.field("bos", static_cast<std::int64_t>(parts.bos.value_or(-1)));
   hash.field("add_bos", parts.add_bos);
+  if (parts.options.characters) {
+    std::string bytes;
+    for (const std::int32_t id : parts.options.byte_tokens) append_number(bytes, id);
+    hash.field("characters", bytes);
+    hash.field("space_prefix", static_cast<int>(parts.space_prefix));
+  }
   return hash.hex();
 }
 
@@ -89,8 +95,10 @@ struct Tokenizer::State {
         raw_finder(finder_of(parts, false)),
         normalized_finder(finder_of(parts, true)),
         nfc(parts.nfc),
+        characters(parts.options.characters),
+        space_prefix(parts.space_prefix),
         steps(std::move(parts.steps)),
-        bpe(std::move(parts.vocabulary), parts.merges, parts.options),
+        bpe(std::move(parts.vocabulary), parts.merges, std::move(parts.options)),
         bos(parts.bos),
         end_tokens(std::move(parts.end_tokens)),
         add_bos(parts.add_bos),
@@ -110,10 +118,27 @@ struct Tokenizer::State {
     steps[step]->split(text, [&](std::string_view piece) { encode_words(piece, step + 1, out); });
   }
 
+  /// `piece` as the model's tokens are spelled; `buffer` holds it when that changes anything.
+  std::string_view normalized(std::string_view piece, bool at_start, std::string& buffer) const {
+    if (!characters) return nfc ? to_nfc(piece, buffer) : piece;
+    piece = with_spaces(piece, buffer);
+    const bool wanted =
+        space_prefix == SpacePrefix::each ||
+        (space_prefix == SpacePrefix::each_unless && !piece.starts_with(' ')) ||
+        (space_prefix == SpacePrefix::first_unless && at_start && !piece.starts_with(' '));
+    if (!wanted) return piece;
+    std::string prefixed = " ";
+    prefixed += piece;
+    buffer = std::move(prefixed);
+    return buffer;
+  }
+
   std::string content_hash;
   AddedTokenFinder raw_finder;
   AddedTokenFinder normalized_finder;
   bool nfc;
+  bool characters;
+  SpacePrefix space_prefix;
   std::vector<std::unique_ptr<Splitter>> steps;
   Bpe bpe;
   std::optional<std::int32_t> bos;
@@ -175,7 +200,8 @@ void Tokenizer::encode_to(std::string_view text, std::vector<std::int32_t>& out,
   state.raw_finder.split(
       text, parse_special,
       [&](std::string_view piece) {
-        const std::string_view normal = state.nfc ? to_nfc(piece, buffer) : piece;
+        const std::string_view normal =
+            state.normalized(piece, piece.data() == text.data(), buffer);
         state.normalized_finder.split(normal, parse_special, on_words, on_token);
       },
       on_token);
@@ -193,6 +219,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
     if (skip_special && state_->special[static_cast<std::size_t>(id)]) continue;
     text += vocabulary.bytes(id);
   }
+  if (state_->space_prefix != SpacePrefix::none && text.starts_with(' ')) text.erase(0, 1);
   return text;
 }
 

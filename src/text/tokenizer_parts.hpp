@@ -3,6 +3,7 @@
 
 #include "text/added_tokens.hpp"
 #include "text/bpe.hpp"
+#include "text/sentencepiece.hpp"
 #include "text/splitter.hpp"
 #include "text/vocabulary.hpp"
 
@@ -24,6 +25,7 @@ struct TokenizerParts {
   std::vector<AddedToken> added;
   /// Whether text is brought into normalization form C first.
   bool nfc = false;
+  SpacePrefix space_prefix = SpacePrefix::none;
   std::vector<std::unique_ptr<Splitter>> steps;
   std::optional<std::int32_t> bos;
   std::vector<std::int32_t> end_tokens;

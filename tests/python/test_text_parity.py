@@ -17,7 +17,9 @@ import pytest
 import xfer
 
 DATA = Path(__file__).parent.parent / "text" / "data"
-FIXTURES = ["gpt2", "llama3", "qwen3", "digits", "pattern", "removed", "added", "unknown"]
+FIXTURES = ["gpt2", "llama3", "qwen3", "digits", "pattern", "removed", "added", "unknown",
+    "llama2", "metaspace", "gemma",
+]
 
 PIECES = [
     "'s", "'S", "'\u017f", "'LL", "'re", "'vE", " don't", "\r\n", "\n\n", "\n \n", "   ", "\t\t",
@@ -139,6 +141,17 @@ def test_reads_smollm2_from_gguf_as_transformers(
     assert ours.vocab_size == len(reference)
     assert ours.bos == reference.bos_token_id
     assert list(ours.end_tokens) == [reference.eos_token_id]
+    assert_same(
+        texts, ours.encode, lambda text: list(reference(text, add_special_tokens=False).input_ids)
+    )
+
+
+def test_reads_gemma_from_gguf_as_transformers(texts: list[str], gemma: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    reference = transformers.AutoTokenizer.from_pretrained(str(gemma.parent), gguf_file=gemma.name)
+    ours = xfer.Tokenizer.load(gemma)
+    assert ours.vocab_size == len(reference)
+    assert ours.bos == reference.bos_token_id
     assert_same(
         texts, ours.encode, lambda text: list(reference(text, add_special_tokens=False).input_ids)
     )

@@ -1,6 +1,7 @@
 #include "fixture.hpp"
 
 #include <bit>
+#include <cmath>
 
 namespace xfer::text {
 namespace {
@@ -31,6 +32,11 @@ public:
   GgufWriter& numbers(const std::string& key, const std::vector<std::int32_t>& values) {
     array(key, 5, values.size());
     for (const std::int32_t value : values) raw(value);
+    return *this;
+  }
+  GgufWriter& fractions(const std::string& key, const std::vector<float>& values) {
+    array(key, 6, values.size());
+    for (const float value : values) raw(value);
     return *this;
   }
   std::string file() const {
@@ -125,10 +131,66 @@ TEST(GgufTokenizer, every_known_convention_loads) {
   }
 }
 
+/// SentencePiece's: unknown, two control tokens, the bytes, then characters and what they make.
+GgufWriter sentencepiece_writer(std::vector<float> scores = {}) {
+  std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
+  std::vector<std::int32_t> types = {2, 3, 3};
+  for (int byte = 0; byte < 256; ++byte) {
+    std::string name = "<0x00>";
+    name[3] = "0123456789ABCDEF"[byte / 16];
+    name[4] = "0123456789ABCDEF"[byte % 16];
+    tokens.push_back(name);
+    types.push_back(6);
+  }
+  for (const char* token : {"\u2581", "a", "b", "ab", "\u2581a", "\u2581ab", "\u2581\u2581"}) {
+    tokens.emplace_back(token);
+    types.push_back(1);
+  }
+  types.back() = 4;
+  if (scores.empty()) {
+    scores.assign(tokens.size(), 0.0F);
+    for (std::size_t i = 259; i < tokens.size(); ++i) scores[i] = -static_cast<float>(i - 259);
+  }
+  GgufWriter writer;
+  writer.text("tokenizer.ggml.model", "llama").texts("tokenizer.ggml.tokens", tokens);
+  writer.numbers("tokenizer.ggml.token_type", types).fractions("tokenizer.ggml.scores", scores);
+  writer.number("tokenizer.ggml.bos_token_id", 1).number("tokenizer.ggml.eos_token_id", 2);
+  return writer;
+}
+
+TEST(GgufTokenizer, reads_characters_with_scores) {
+  const int space = 259, a = 260, ab = 262, space_a = 263, space_ab = 264, spaces = 265;
+  const Tokenizer llama = load(sentencepiece_writer());
+  EXPECT_TRUE(llama.add_bos());
+  EXPECT_EQ(llama.end_tokens(), test::Ids{2});
+  EXPECT_EQ(llama.encode("ab"), test::Ids{space_ab});
+  EXPECT_EQ(llama.decode(test::Ids{space_ab}), "ab");
+  // Each stretch of text gets its space, and "ab" merges before " a" does.
+  EXPECT_EQ(llama.encode("ab</s>ab"), (test::Ids{space_ab, 2, space_ab}));
+  EXPECT_EQ(llama.encode("\u00e9\n"), (test::Ids{space, 3 + 0xC3, 3 + 0xA9, 3 + '\n'}));
+
+  GgufWriter writer = sentencepiece_writer();
+  writer.flag("tokenizer.ggml.add_space_prefix", false).flag("tokenizer.ggml.add_bos_token", false);
+  const Tokenizer gemma = load(writer);
+  EXPECT_FALSE(gemma.add_bos());
+  EXPECT_EQ(gemma.encode("ab aab"), (test::Ids{ab, space_a, ab}));
+  EXPECT_EQ(gemma.encode("a  a\u2581\u2581"), (test::Ids{a, spaces, a, spaces}));
+  EXPECT_EQ(gemma.decode(gemma.encode("  ab \xFF")), "  ab \xFF");
+}
+
+TEST(GgufTokenizer, damaged_scores_are_named) {
+  const auto refused = [](const std::string& part, std::vector<float> scores) {
+    test::expect_error(Errc::bad_data, {"tokenizer.ggml.scores", part},
+                       [&] { load(sentencepiece_writer(std::move(scores))); });
+  };
+  refused("a number for every token", {0.0F, 1.0F});
+  refused("not a finite number", std::vector<float>(266, std::nanf("")));
+}
+
 TEST(GgufTokenizer, others_are_refused_by_name) {
   Contents contents;
-  contents.model = "llama";
-  expect_refusal(Errc::not_available, {"model.gguf", "tokenizer.ggml.model", "llama", "gpt2"},
+  contents.model = "bert";
+  expect_refusal(Errc::not_available, {"model.gguf", "tokenizer.ggml.model", "bert", "gpt2, llama"},
                  contents);
   contents = {};
   contents.pre = "tekken";

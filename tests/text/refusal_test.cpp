@@ -21,12 +21,34 @@ TEST(HuggingFaceRefusal, other_models_and_their_options) {
   expect_refusal(code, {"model.type", "Unigram", "BPE"},
                  [](Json& j) { j["model"]["type"] = "Unigram"; });
   expect_refusal(code, {"model.dropout"}, [](Json& j) { j["model"]["dropout"] = 0.1; });
-  expect_refusal(code, {"model.byte_fallback"},
+  expect_refusal(code, {"pre_tokenizer.type", "ByteLevel", "Metaspace"},
                  [](Json& j) { j["model"]["byte_fallback"] = true; });
   expect_refusal(code, {"model.end_of_word_suffix"},
                  [](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; });
   expect_refusal(code, {"model.continuing_subword_prefix"},
                  [](Json& j) { j["model"]["continuing_subword_prefix"] = "##"; });
+}
+
+TEST(HuggingFaceRefusal, other_steps_around_characters) {
+  const auto refused = [](const std::vector<std::string>& parts,
+                          const std::function<void(Json&)>& change) {
+    Json document = Json::parse(test::fixture_text("metaspace.json"));
+    change(document);
+    test::expect_error(Errc::not_available, parts,
+                 [&] { Tokenizer::from_huggingface(document.dump(), "origin.json"); });
+  };
+  refused({"pre_tokenizer.split", "false"},
+          [](Json& j) { j["pre_tokenizer"]["split"] = true; });
+  refused({"pre_tokenizer.prepend_scheme", "sometimes", "first"},
+          [](Json& j) { j["pre_tokenizer"]["prepend_scheme"] = "sometimes"; });
+  refused({"pre_tokenizer.replacement", "_"},
+          [](Json& j) { j["pre_tokenizer"]["replacement"] = "_"; });
+  refused({"normalizer", "U+2581"}, [](Json& j) { j["pre_tokenizer"] = nullptr; });
+  refused({"normalizer.type", "NFC", "Prepend"},
+          [](Json& j) { j["normalizer"] = Json{{"type", "NFC"}}; });
+  refused({"decoder", "ByteFallback"}, [](Json& j) { j["decoder"] = nullptr; });
+  refused({"decoder.decoders[0].type", "WordPiece"},
+          [](Json& j) { j["decoder"]["decoders"][0]["type"] = "WordPiece"; });
 }
 
 TEST(HuggingFaceRefusal, other_steps) {

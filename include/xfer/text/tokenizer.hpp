@@ -12,7 +12,7 @@
 
 namespace xfer::text {
 
-/// A byte-level BPE tokenizer. Immutable; safe to call concurrently; cheap to copy.
+/// A BPE tokenizer, byte-level or SentencePiece's. Immutable; safe to call concurrently; cheap to copy.
 class Tokenizer {
 public:
   /// A Hugging Face `tokenizer.json`, a folder that holds one, a `.gguf` file, or a `.tiktoken`
@@ -27,12 +27,14 @@ public:
 
   /// Token ids of `text`. Special tokens written out in the text (e.g. "<|im_end|>") become their
   /// ids when `parse_special`; otherwise they are encoded as ordinary text. Adds nothing at the
-  /// ends. Invalid UTF-8 is encoded byte by byte and survives a round trip.
+  /// ends. Invalid UTF-8 is encoded byte by byte and survives a round trip; SentencePiece's
+  /// vocabularies cannot tell U+2581 from a space.
   std::vector<std::int32_t> encode(std::string_view text, bool parse_special = true) const;
   /// Appends to `out`; otherwise as `encode`. For hot loops.
   void encode_to(std::string_view text, std::vector<std::int32_t>& out,
                  bool parse_special = true) const;
-  /// Bytes of the tokens in a row; may end inside a UTF-8 sequence. Throws `invalid_argument`
+  /// Bytes of the tokens in a row; may end inside a UTF-8 sequence. Where encoding puts a space in
+  /// front of a text (Llama 2), one at the start is taken away again. Throws `invalid_argument`
   /// naming the id when one is not in the vocabulary.
   std::string decode(std::span<const std::int32_t> ids, bool skip_special = false) const;
 

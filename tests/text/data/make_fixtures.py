@@ -113,6 +113,45 @@ def digits():
     return tokenizer
 
 
+def sentencepiece(normalizer, pre_tokenizer=None, decoder=(), byte_fallback=True):
+    """As converted from SentencePiece: characters, U+2581 for the space, bytes to fall back on."""
+    tokenizer = Tokenizer(models.BPE(byte_fallback=byte_fallback, fuse_unk=True, unk_token="<unk>"))
+    tokenizer.normalizer = normalizer
+    if pre_tokenizer is not None:
+        tokenizer.pre_tokenizer = pre_tokenizer
+    steps = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), *decoder]
+    tokenizer.decoder = decoders.Sequence(steps)
+    trainer = trainers.BpeTrainer(
+        vocab_size=620,
+        limit_alphabet=100,
+        special_tokens=["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(TEXTS[:10] * 3, trainer)
+    document = json.loads(tokenizer.to_str())
+    document["added_tokens"] = document["added_tokens"][:3]  # bytes are ordinary tokens
+    return Tokenizer.from_str(json.dumps(document))
+
+
+MARK = normalizers.Replace(" ", "\u2581")
+
+
+def llama2():
+    start = normalizers.Sequence([normalizers.Prepend("\u2581"), MARK])
+    return sentencepiece(start, decoder=[decoders.Strip(" ", 1, 0)])
+
+
+def metaspace():
+    step = pre_tokenizers.Metaspace("\u2581", prepend_scheme="first", split=False)
+    return sentencepiece(None, step, [decoders.Strip(" ", 1, 0)])
+
+
+def gemma():
+    tokenizer = sentencepiece(MARK, pre_tokenizers.Split(" ", "merged_with_previous"))
+    tokenizer.add_tokens([AddedToken("\n\n\n", normalized=False), AddedToken("<m>")])
+    return tokenizer
+
+
 def pattern():
     own = r"\d+|[\u0400-\u04ff]+|\p{Han}|(?<=\w)-(?=\w)| ?[^\s\d]+|\s".replace(r"\w", "[a-z]")
     steps = [split(own), pre_tokenizers.Digits(), byte_level(add_prefix_space=True)]
@@ -157,7 +196,7 @@ def unknown():
 
 def main():
     cases = []
-    for make in (gpt2, llama3, qwen3, digits, pattern, removed, added, unknown):
+    for make in (gpt2, llama3, qwen3, digits, pattern, removed, added, unknown, llama2, metaspace, gemma):
         tokenizer = make()
         document = json.loads(tokenizer.to_str())
         if make is llama3:  # older files write a merge as one string
