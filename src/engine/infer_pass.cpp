@@ -48,6 +48,7 @@ std::int64_t InferPass::bytes(const ModelConfig& c, std::int64_t rows, std::int6
 }
 
 void InferPass::normalise(const Floats& weight) {
+  const Timed timed(pool_.clock(), WorkKind::norm);
   const int h = net_->config.hidden_size;
   const auto eps = static_cast<float>(net_->config.rms_eps);
   const Kernels& kernel = kernels();
@@ -58,6 +59,7 @@ void InferPass::normalise(const Floats& weight) {
 
 // x_ += branch_, through the norm that follows where there is one.
 void InferPass::add_branch(const Floats& post_norm) {
+  const Timed timed(pool_.clock(), WorkKind::elementwise);
   const int h = net_->config.hidden_size;
   const auto eps = static_cast<float>(net_->config.rms_eps);
   const Kernels& kernel = kernels();
@@ -104,7 +106,17 @@ void InferPass::attention(int layer) {
       pool_, m, normed_.data(), h, w.maps.qkv, runs_,
       [at](const Adapter& a) -> auto& { return a.layers[at].qkv; }, qkv_.data(), row_size, z_);
   for_rows(pool_, m, row_chunk, [&](std::int64_t i, int) { finish_qkv(layer, i); });
-  pool_.run(m, [&](std::int64_t i, int thread) {
+  attend(layer);
+  linear_forward(
+      pool_, m, attn_.data(), shape_.q_size(), w.maps.o, runs_,
+      [at](const Adapter& a) -> auto& { return a.layers[at].o; }, branch_.data(), h, z_);
+  add_branch(w.attn_post_norm);
+}
+
+void InferPass::attend(int layer) {
+  const Timed timed(pool_.clock(), WorkKind::attention);
+  const int row_size = shape_.row_size();
+  pool_.run(static_cast<std::int64_t>(rows_.size()), [&](std::int64_t i, int thread) {
     const Row& row = rows_[static_cast<std::size_t>(i)];
     Floats& scores = scores_[static_cast<std::size_t>(thread)];
     const int length = row.position + 1;
@@ -114,10 +126,6 @@ void InferPass::attention(int layer) {
                      row.cache->values(layer), length, scores.data(),
                      attn_.data() + i * shape_.q_size());
   });
-  linear_forward(
-      pool_, m, attn_.data(), shape_.q_size(), w.maps.o, runs_,
-      [at](const Adapter& a) -> auto& { return a.layers[at].o; }, branch_.data(), h, z_);
-  add_branch(w.attn_post_norm);
 }
 
 void InferPass::mlp(int layer) {

@@ -63,6 +63,7 @@ public:
 private:
   void start(const std::vector<Segment>& segments);
   void attention(int layer);
+  void attend(int layer);
   void finish_qkv(int layer, std::int64_t i);
   void mlp(int layer);
   void normalise(const Floats& weight);

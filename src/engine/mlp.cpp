@@ -46,6 +46,7 @@ struct MlpPass::At {
 // act = silu(gate) * up, or Gemma's gelu.
 static void activate(ThreadPool& pool, bool gelu, int rows, int wide, const float* gate_up,
                      float* act) {
+  const Timed timed(pool.clock(), WorkKind::elementwise);
   const auto kernel = gelu ? kernels().geglu : kernels().swiglu;
   for_rows(pool, rows, row_chunk, [&](std::int64_t row, int) {
     const float* gate = gate_up + row * 2 * wide;
@@ -153,11 +154,14 @@ void MlpPass::one_backward(const At& at, const Adapter* adapter, const LayerGrad
                   d_act_.data(), f, false, scratch);
   sized(d_gate_up_, rows, 2 * std::int64_t{f});
   const auto kernel = gelu ? kernels().geglu_backward : kernels().swiglu_backward;
-  for_rows(pool_, rows, row_chunk, [&](std::int64_t row, int) {
-    const float* gate = state.gate_up.data() + row * 2 * f;
-    float* d_gate = d_gate_up_.data() + row * 2 * f;
-    kernel(gate, gate + f, d_act_.data() + row * f, f, d_gate, d_gate + f);
-  });
+  {
+    const Timed timed(pool_.clock(), WorkKind::elementwise);
+    for_rows(pool_, rows, row_chunk, [&](std::int64_t row, int) {
+      const float* gate = state.gate_up.data() + row * 2 * f;
+      float* d_gate = d_gate_up_.data() + row * 2 * f;
+      kernel(gate, gate + f, d_act_.data() + row * f, f, d_gate, d_gate + f);
+    });
+  }
   linear_backward(pool_, rows, x, h, state.z_gate_up, d_gate_up_.data(), 2 * std::int64_t{f},
                   at.matrices().gate_up,
                   adapter != nullptr ? &at.adapter(*adapter).gate_up : nullptr, scale, rank,

@@ -5,6 +5,7 @@
 #include "xfer/error.hpp"
 #include "xfer/hash.hpp"
 #include "xfer/rng.hpp"
+#include "xfer/run_blocking.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -101,6 +102,11 @@ const text::Tokenizer& Model::tokenizer() const noexcept { return state_->tokeni
 const std::string& Model::name() const noexcept { return state_->name; }
 const std::string& Model::content_hash() const noexcept { return state_->hash; }
 int Model::threads() const noexcept { return state_->runtime.threads(); }
+Profile Model::profile() const noexcept { return state_->runtime.pool().clock().read(); }
+double Model::measure_peak_flops() const {
+  Runtime& runtime = state_->runtime;
+  return run_blocking(on_engine(runtime, [&runtime] { return measure_peak(runtime.pool()); }));
+}
 const std::shared_ptr<const Network>& Model::network() const noexcept { return state_->network; }
 Runtime& Model::runtime() const noexcept { return state_->runtime; }
 

@@ -125,6 +125,7 @@ void ParameterSet::clear_moments() {
 
 double ParameterSet::step(ThreadPool& pool, const AdamParams& params,
                           const std::function<bool(const Parameter&)>& only) {
+  const Timed timed(pool.clock(), WorkKind::optimizer);
   const Kernels& kernel = kernels();
   auto pieces = cut(parameters_);
   if (only)

@@ -37,6 +37,7 @@ void TrainHead::logits(std::int64_t first, std::int64_t rows, std::vector<float>
   linear_forward(
       pool_, static_cast<int>(rows), normed_.data() + first * h, h, net_->head(), runs,
       [](const Adapter& a) -> auto& { return a.head; }, logits_.data(), vocab, z_);
+  const Timed timed(pool_.clock(), WorkKind::loss);
   for_rows(pool_, rows, logit_row_chunk, [&](std::int64_t i, int) {
     float* row = logits_.data() + i * vocab;
     if (cap > 0.0F)
@@ -53,9 +54,10 @@ void TrainHead::logits(std::int64_t first, std::int64_t rows, std::vector<float>
   });
 }
 
-// The same rows back to the normed rows, from what `logits` left.
-void TrainHead::backward(std::int64_t first, std::int64_t rows, std::span<const float> gradient) {
-  const int h = net_->config.hidden_size;
+// The gradient of the logits in their place, from what `logits` left.
+void TrainHead::logit_gradients(std::int64_t first, std::int64_t rows,
+                                std::span<const float> gradient) {
+  const Timed timed(pool_.clock(), WorkKind::loss);
   const int vocab = net_->config.vocab_size;
   const bool capped = net_->config.logit_soft_cap > 0.0;
   const Kernels& kernel = kernels();
@@ -74,6 +76,13 @@ void TrainHead::backward(std::int64_t first, std::int64_t rows, std::span<const 
       for (int j = 0; j < vocab; ++j) row[j] *= slopes[j];
     }
   });
+}
+
+// The same rows back to the normed rows.
+void TrainHead::backward(std::int64_t first, std::int64_t rows, std::span<const float> gradient) {
+  const int h = net_->config.hidden_size;
+  const int vocab = net_->config.vocab_size;
+  logit_gradients(first, rows, gradient);
   float* dx = d_normed_.data() + first * h;
   for (int col = 0; col < vocab; col += head_block) {
     const int cols = std::min(head_block, vocab - col);

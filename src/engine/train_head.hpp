@@ -55,6 +55,7 @@ public:
 
 private:
   void logits(std::int64_t first, std::int64_t rows, std::vector<float>& logprobs);
+  void logit_gradients(std::int64_t first, std::int64_t rows, std::span<const float> gradient);
   void backward(std::int64_t first, std::int64_t rows, std::span<const float> gradient);
   void backward_weights(const float* x, int rows, float* dx);
   void spread(const float* x, float* d_x);

@@ -40,6 +40,7 @@ std::int64_t TrainPass::activation_bytes(const ModelConfig& c, int rank, std::in
 }
 
 void TrainPass::normalise(const Floats& x, const Floats& weight, Floats& out, Floats& inv) {
+  const Timed timed(pool_.clock(), WorkKind::norm);
   const int h = net_->config.hidden_size;
   const auto eps = static_cast<float>(net_->config.rms_eps);
   out.resize(x.size());
@@ -54,6 +55,7 @@ void TrainPass::normalise(const Floats& x, const Floats& weight, Floats& out, Fl
 // dx += gradient through the norm of `x`.
 void TrainPass::normalise_backward(const Floats& dy, const Floats& x, const Floats& weight,
                                    const Floats& inv, Floats& dx, float* d_weight) {
+  const Timed timed(pool_.clock(), WorkKind::norm);
   const int h = net_->config.hidden_size;
   const std::int64_t pieces = (rows_ + row_chunk - 1) / row_chunk;
   const Kernels& kernel = kernels();
@@ -70,6 +72,7 @@ void TrainPass::normalise_backward(const Floats& dy, const Floats& x, const Floa
 
 // Biases, norms and rotation of q and k.
 void TrainPass::finish_qkv(int layer) {
+  const Timed timed(pool_.clock(), WorkKind::elementwise);
   const LayerWeights& w = net_->layers[static_cast<std::size_t>(layer)];
   LayerState& s = state(layer);
   const RopeTable& rope = net_->rope_of(layer);
@@ -102,6 +105,7 @@ void TrainPass::finish_qkv(int layer) {
 
 // d_qkv_ from the gradient of what attention saw to that of the linear map's output.
 void TrainPass::finish_qkv_backward(int layer) {
+  const Timed timed(pool_.clock(), WorkKind::elementwise);
   const auto at = static_cast<std::size_t>(layer);
   const LayerWeights& w = net_->layers[at];
   const LayerGradients& gradients = gradients_->layers[at];
@@ -162,6 +166,7 @@ void TrainPass::add_branch(const Floats& post_norm, Floats& branch, Floats& bran
     branch.assign(branch_.begin(), branch_.end());
     normalise(branch, post_norm, branch_, branch_inv);
   }
+  const Timed timed(pool_.clock(), WorkKind::elementwise);
   const Kernels& kernel = kernels();
   for_rows(pool_, rows_, row_chunk, [&](std::int64_t row, int) {
     kernel.axpy(1.0F, branch_.data() + row * h, h, x_.data() + row * h);

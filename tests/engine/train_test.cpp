@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
 
 namespace xfer {
@@ -195,6 +196,34 @@ TEST(Kernels, sums_over_k_do_not_depend_on_the_number_of_rows) {
     gemm_over_rows(pool, m, n, k, at.data(), m, rows.data(), n, again.data(), n);
     EXPECT_EQ(again, all);
   }
+}
+
+TEST(Profile, says_where_the_time_of_a_step_went) {
+  const auto model = tiny_model(2);
+  LoraConfig lora;
+  lora.rank = 4;
+  const auto trainer = make_local_trainer(model, lora, scratch_folder("profile"));
+  const auto step = [&] {
+    const Profile before = model->profile();
+    const auto start = std::chrono::steady_clock::now();
+    run_blocking(trainer->forward_backward(tiny_batch(model->config().vocab_size, 1)));
+    run_blocking(trainer->optim_step(AdamParams()));
+    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+    const Profile after = model->profile();
+    double seconds = 0.0;
+    for (const WorkKind kind : all_work_kinds) {
+      EXPECT_GT(after.of(kind).seconds, before.of(kind).seconds) << to_string(kind);
+      seconds += after.of(kind).seconds - before.of(kind).seconds;
+    }
+    EXPECT_LE(seconds, wall.count());
+    return std::pair(after.of(WorkKind::matmul).flops - before.of(WorkKind::matmul).flops,
+                     after.of(WorkKind::attention).flops - before.of(WorkKind::attention).flops);
+  };
+  const auto first = step();
+  EXPECT_EQ(step(), first);  // the same work on other weights
+  EXPECT_GT(first.first, first.second);
+  EXPECT_GT(first.second, 0.0);
+  EXPECT_GT(model->measure_peak_flops(), 1e8);
 }
 
 TEST(LocalTrainer, positions_without_weight_can_be_left_out) {

@@ -1,6 +1,7 @@
 // A language model held in memory: its frozen weights, its tokenizer, its workers.
 #pragma once
 
+#include "xfer/engine/profile.hpp"
 #include "xfer/text/tokenizer.hpp"
 
 #include <cstdint>
@@ -130,6 +131,12 @@ public:
   const std::string& content_hash() const noexcept;
   std::int64_t parameters() const noexcept { return config().parameters(); }
   int threads() const noexcept;
+
+  /// What training and sampling on this model took so far. Any thread.
+  Profile profile() const noexcept;
+  /// Floating-point operations per second that matrix products can reach here at most, measured
+  /// now (0.2 s) while no other work of this model runs.
+  double measure_peak_flops() const;
 
   const std::shared_ptr<const Network>& network() const noexcept;
   Runtime& runtime() const noexcept;

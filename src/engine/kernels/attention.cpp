@@ -59,10 +59,22 @@ void zero_outside(float* row, int from, int to, int keys) {
   std::fill(row + to, row + keys, 0.0F);
 }
 
+// Every query against every key it can see, `products` times.
+double attention_flops(const AttentionShape& shape, const RowStarts& starts, int products) {
+  double pairs = 0.0;
+  for (std::size_t s = 0; s + 1 < starts.size(); ++s) {
+    const double length = starts[s + 1] - starts[s];
+    const double window = shape.window > 0 ? std::min<double>(shape.window, length) : length;
+    pairs += window * (length - window) + window * (window + 1.0) / 2.0;
+  }
+  return 2.0 * products * pairs * shape.q_size();
+}
+
 }  // namespace
 
 void attention_forward(ThreadPool& pool, const AttentionShape& shape, const RowStarts& starts,
                        const float* qkv, float* out, float* log_sums, AttentionScratch& scratch) {
+  const Timed timed(pool.clock(), WorkKind::attention, attention_flops(shape, starts, 2));
   prepare(scratch, pool);
   const Kernels& kernel = kernels();
   const int dim = shape.head_dim;
@@ -161,6 +173,7 @@ void backward_block(const Kernels& kernel, const AttentionShape& shape, const Bl
 void attention_backward(ThreadPool& pool, const AttentionShape& shape, const RowStarts& starts,
                         const float* qkv, const float* out, const float* log_sums,
                         const float* d_out, float* d_qkv, AttentionScratch& scratch) {
+  const Timed timed(pool.clock(), WorkKind::attention, attention_flops(shape, starts, 5));
   prepare(scratch, pool);
   const Kernels& kernel = kernels();
   const int dim = shape.head_dim;

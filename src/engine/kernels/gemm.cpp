@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 
@@ -9,6 +10,8 @@ namespace xfer::engine {
 namespace {
 
 constexpr std::int64_t flops_per_piece = 2'000'000;
+
+double flops(int m, int n, int k) { return 2.0 * m * n * k; }
 
 // dst[p][0..16) = w[r][p] for up to 16 rows.
 void pack_panel_of_rows(const float* w, std::int64_t ld, int rows, int k, float* dst) {
@@ -152,6 +155,7 @@ void PackedMatrix::set_column(int col, const float* values) noexcept {
 }
 
 void pack_weight(ThreadPool& pool, const float* w, int rows, int first_col, PackedMatrix& out) {
+  const Timed timed(pool.clock(), WorkKind::packing);
   const int k = out.k();
   if (first_col % panel_width != 0) {
     for (int r = 0; r < rows; ++r) out.set_column(first_col + r, w + std::int64_t{r} * k);
@@ -176,6 +180,7 @@ void pack_weight(ThreadPool& pool, const float* w, int rows, int first_col, Pack
 
 void pack_right(ThreadPool& pool, const float* b, std::int64_t ld, int k, int n,
                 PackedMatrix& out) {
+  const Timed timed(pool.clock(), WorkKind::packing);
   out.resize(k, n);
   pool.run(out.panels(), [&](std::int64_t j, int) {
     const int col = static_cast<int>(j) * panel_width;
@@ -186,6 +191,7 @@ void pack_right(ThreadPool& pool, const float* b, std::int64_t ld, int k, int n,
 
 void pack_transposed(ThreadPool& pool, const PackedMatrix& b, int first_col, int cols,
                      PackedMatrix& out) {
+  const Timed timed(pool.clock(), WorkKind::packing);
   const int k = b.k();
   out.resize(cols, k);
   const bool half = b.storage() == Storage::bf16;
@@ -241,6 +247,7 @@ Floats& strips_of_caller() {
 void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std::int64_t ldc,
           bool accumulate, int first_col, int n) {
   if (n < 0) n = b.n() - first_col;
+  const Timed timed(pool.clock(), WorkKind::matmul, flops(m, n, b.k()));
   const Kernels& kernel = kernels();
   const int k = b.k();
   const Panels panels = panels_of(b, first_col / panel_width);
@@ -282,6 +289,7 @@ void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std:
 
 void gemm_over_rows(ThreadPool& pool, int m, int n, int k, const float* a, std::int64_t lda,
                     const float* b, std::int64_t ldb, float* c, std::int64_t ldc) {
+  const Timed timed(pool.clock(), WorkKind::matmul, flops(m, n, k));
   const Kernels& kernel = kernels();
   const int strip = kernel.strip_rows;
   const float* const strips = pack_strips(pool, m, k, {a, 1, lda}, strip, strips_of_caller());
@@ -296,6 +304,26 @@ void gemm_over_rows(ThreadPool& pool, int m, int n, int k, const float* a, std::
       kernel.tile(k, strips + std::int64_t{row} * k, 1, strip, panel.data(), c + row * ldc + col,
                   ldc, std::min(strip, m - row), cols, false);
   });
+}
+
+double measure_peak(ThreadPool& pool) {
+  constexpr int k = 128, times = 2000, runs = 8;
+  const Kernels& kernel = kernels();
+  const int rows = kernel.strip_rows;
+  double best = 0.0;
+  for (int run = 0; run < runs; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    pool.run(pool.threads(), [&](std::int64_t, int) {
+      const Floats a(static_cast<std::size_t>(rows * k), 1.0F);
+      const Floats b(static_cast<std::size_t>(k * panel_width), 1.0F);
+      Floats c(static_cast<std::size_t>(rows * panel_width));
+      for (int i = 0; i < times; ++i)
+        kernel.tile(k, a.data(), k, 1, b.data(), c.data(), panel_width, rows, panel_width, false);
+    });
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    best = std::max(best, pool.threads() * times * flops(rows, panel_width, k) / taken.count());
+  }
+  return best;
 }
 
 void gemm_serial(int m, int n, int k, Left a, const float* b, std::int64_t ldb, bool b_transposed,

@@ -1,6 +1,8 @@
 // The engine's workers: runs numbered pieces of work, in any order, on all threads.
 #pragma once
 
+#include "engine/kernels/work_clock.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -25,6 +27,8 @@ public:
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const noexcept { return static_cast<int>(workers_.size()) + 1; }
+  /// Where the caller of `run` says what its time was for.
+  WorkClock& clock() noexcept { return clock_; }
 
   /// Calls work(piece, thread) for every piece in [0, pieces); thread < threads(). Returns when
   /// all are done. `work` must not throw.
@@ -46,6 +50,7 @@ private:
   void take(int thread);
   void loop(int thread);
 
+  WorkClock clock_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
