@@ -4,8 +4,10 @@
 #include "xfer/hash.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <map>
 
 namespace xfer::engine {
 namespace {
@@ -44,12 +46,13 @@ Sha256 hash_of_config(const ModelConfig& config, Storage storage) {
   return sha;
 }
 
-// The weights, and the largest of them once more as it is read.
-void require_room(const ModelConfig& config, Storage storage, const std::string& what) {
+// The weights, and the largest of them once more as it is read. `saved` is what blocks save.
+void require_room(const ModelConfig& config, Storage storage, const std::string& what,
+                  std::int64_t saved = 0) {
   const std::int64_t largest =
       4 * std::max(std::int64_t{config.vocab_size} * config.hidden_size,
                    std::int64_t{config.intermediate_size} * config.hidden_size);
-  require_memory(Network::bytes(config, storage) + largest, "loading " + what);
+  require_memory(Network::bytes(config, storage) - saved + largest, "loading " + what);
 }
 
 // Where GGUF keeps a weight: its tensor, and for an expert's weight which part of it.
@@ -101,18 +104,29 @@ GgufPlace gguf_place(const ModelConfig& config, const std::string& name) {
   return place;
 }
 
-// GGUF's "llama" files keep the rows of q and k in the order that rotates neighbouring pairs;
-// ours rotates halves. Undoes that, head by head.
-void unpermute(Floats& values, int heads, int rows, int cols) {
-  const int dim = rows / heads;
+// For each of our rows of a weight its row in the file; empty: the same. GGUF's "llama" files keep
+// the rows of q and k in the order that rotates neighbouring pairs; ours rotates halves.
+std::vector<int> rows_in_file(const files::Gguf& file, const ModelConfig& config,
+                              const std::string& name, int rows) {
+  const bool q = name.ends_with("q_proj.weight");
+  if (file.string("general.architecture") != "llama" || (!q && !name.ends_with("k_proj.weight")))
+    return {};
+  const int dim = rows / (q ? config.heads : config.kv_heads);
+  std::vector<int> order(static_cast<std::size_t>(rows));
+  for (int from = 0; from < rows; ++from) {
+    const int i = from % dim;
+    order[static_cast<std::size_t>(from - i + (i % 2) * (dim / 2) + i / 2)] = from;
+  }
+  return order;
+}
+
+void reorder(Floats& values, const std::vector<int>& order, int cols) {
+  if (order.empty()) return;
   Floats out(values.size());
-  for (int h = 0; h < heads; ++h)
-    for (int i = 0; i < dim; ++i) {
-      const int from = h * dim + i;
-      const int to = h * dim + (i % 2) * (dim / 2) + i / 2;
-      std::memcpy(out.data() + std::int64_t{to} * cols, values.data() + std::int64_t{from} * cols,
-                  static_cast<std::size_t>(cols) * sizeof(float));
-    }
+  for (std::size_t row = 0; row < order.size(); ++row)
+    std::memcpy(out.data() + row * static_cast<std::size_t>(cols),
+                values.data() + std::int64_t{order[row]} * cols,
+                static_cast<std::size_t>(cols) * sizeof(float));
   values.swap(out);
 }
 
@@ -143,6 +157,54 @@ GgufWeight find_weight(const files::Gguf& file, const ModelConfig& config, const
     throw Error(Errc::bad_data,
                 where + " cannot be cut into " + std::to_string(parts) + " experts");
   return {&tensor, tensor.bytes.subspan(static_cast<std::size_t>(place.part) * size, size), where};
+}
+
+// Gives blocks to the matrices of which all weights are of one such type; returns the bytes that
+// this saves. Weights that share a panel of columns would be written by two threads: not those.
+std::int64_t take_blocks(const files::Gguf& file, const ModelConfig& config, Network& network) {
+  std::map<PackedMatrix*, std::vector<const files::GgufTensor*>> parts;
+  std::map<PackedMatrix*, bool> whole_panels;
+  for (const auto& [name, slot] : network.slots()) {
+    if (slot.matrix == nullptr) continue;
+    parts[slot.matrix].push_back(find_weight(file, config, name, slot).tensor);
+    auto& whole = whole_panels.try_emplace(slot.matrix, true).first->second;
+    whole = whole && slot.first % panel_width == 0;
+  }
+  std::int64_t saved = 0;
+  for (const auto& [matrix, tensors] : parts) {
+    const files::GgmlType type = tensors.front()->type;
+    const bool same = std::all_of(tensors.begin(), tensors.end(),
+                                  [&](const auto* tensor) { return tensor->type == type; });
+    const int bits = files::code_bits(type);
+    if (!same || bits == 0 || matrix->k() % block_size != 0 || !whole_panels.at(matrix)) continue;
+    const std::int64_t size = std::int64_t{matrix->k()} * matrix->n();
+    matrix->resize(matrix->k(), matrix->n(), bits == 4 ? Storage::blocks4 : Storage::blocks8);
+    saved += 4 * size - size * bits / 8 - size / 4;
+  }
+  return saved;
+}
+
+void copy_blocks(ThreadPool& pool, const GgufWeight& weight, const std::vector<int>& order,
+                 const Network::Slot& slot) {
+  const files::GgmlType type = weight.tensor->type;
+  const std::size_t block_bytes = files::block_of(type).bytes;
+  const int blocks = slot.cols / block_size;
+  std::atomic<bool> finite{true};
+  pool.run((slot.rows + panel_width - 1) / panel_width, [&](std::int64_t panel, int) {
+    const int last = std::min(slot.rows, static_cast<int>(panel + 1) * panel_width);
+    for (int row = static_cast<int>(panel) * panel_width; row < last; ++row) {
+      const int from = order.empty() ? row : order[static_cast<std::size_t>(row)];
+      const std::byte* in = weight.bytes.data() + static_cast<std::size_t>(from) *
+                                                      static_cast<std::size_t>(blocks) *
+                                                      block_bytes;
+      for (int b = 0; b < blocks; ++b, in += block_bytes) {
+        const files::QuantBlock block = files::read_block(type, in);
+        if (!std::isfinite(block.scale) || !std::isfinite(block.offset)) finite = false;
+        slot.matrix->set_block(slot.first + row, b, block.codes, block.scale, block.offset);
+      }
+    }
+  });
+  if (!finite) throw Error(Errc::bad_data, weight.where + " holds values that are not finite");
 }
 
 }  // namespace
@@ -192,27 +254,34 @@ LoadedNetwork load_folder(ThreadPool& pool, const fs::path& folder, Storage stor
   return loaded;
 }
 
-LoadedNetwork load_gguf(ThreadPool& pool, const fs::path& path, Storage storage) {
+LoadedNetwork load_gguf(ThreadPool& pool, const fs::path& path, Storage storage,
+                        bool keep_blocks) {
   const auto file = files::Gguf::open(path);
   const ModelConfig config = gguf_config(file);
-  require_room(config, storage, path.string());
+  // Room for a matrix is asked of the system when it is written to: those of blocks, never.
+  // Blocks take at least an eighth of what float32 does; how much exactly is seen further down.
+  const std::int64_t saved_most = keep_blocks ? Network::bytes(config, storage) / 8 * 7 : 0;
+  require_room(config, storage, path.string(), saved_most);
   LoadedNetwork loaded{std::make_shared<Network>(config, storage), {}};
+  if (keep_blocks)
+    require_room(config, storage, path.string(), take_blocks(file, config, *loaded.network));
   Sha256 sha = hash_of_config(config, storage);
-  const bool permuted = file.string("general.architecture") == "llama";
   Floats values;
   for (const auto& [name, slot] : loaded.network->slots()) {
     const GgufWeight weight = find_weight(file, config, name, slot);
+    const std::vector<int> order = rows_in_file(file, config, name, slot.rows);
+    sha.update(name).update(weight.bytes);
+    if (slot.matrix != nullptr && is_blocks(slot.matrix->storage())) {
+      copy_blocks(pool, weight, order, slot);
+      continue;
+    }
     values.resize(static_cast<std::size_t>(slot.size()));
     files::dequantize(weight.tensor->type, weight.bytes, values);
     check_finite(weight.where, values);
-    if (permuted && name.ends_with("q_proj.weight"))
-      unpermute(values, config.heads, slot.rows, slot.cols);
-    if (permuted && name.ends_with("k_proj.weight"))
-      unpermute(values, config.kv_heads, slot.rows, slot.cols);
+    reorder(values, order, slot.cols);
     // GGUF keeps Gemma's norms as they are used, the slot's owner without the offset.
     if (slot.offset != 0.0F)
       for (float& x : values) x -= slot.offset;
-    sha.update(name).update(weight.bytes);
     Network::write(pool, slot, values.data());
   }
   loaded.hash = sha.hex();

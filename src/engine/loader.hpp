@@ -22,8 +22,10 @@ struct LoadedNetwork {
 /// are read when they would not fit.
 LoadedNetwork load_folder(ThreadPool& pool, const std::filesystem::path& folder,
                           Storage storage = Storage::f32);
+/// `keep_blocks` keeps the matrices whose weights are all of one type that `files::read_block` knows
+/// as they are; `storage` is that of the others.
 LoadedNetwork load_gguf(ThreadPool& pool, const std::filesystem::path& file,
-                        Storage storage = Storage::f32);
+                        Storage storage = Storage::f32, bool keep_blocks = false);
 
 /// The configuration alone, from the text of a config.json; `origin` names it in errors.
 ModelConfig parse_config(const std::string& json, const std::string& origin);

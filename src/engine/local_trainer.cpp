@@ -20,7 +20,7 @@ constexpr int rows_per_pass = 4'096;
 // A copy of the model's weights that can be trained, in float32 whatever the model's storage.
 std::shared_ptr<Network> own_copy(const Model& model) {
   const Network& frozen = *model.network();
-  if (frozen.embedding.storage() == Storage::f32) return std::make_shared<Network>(frozen);
+  if (frozen.is_float32()) return std::make_shared<Network>(frozen);
   auto own = std::make_shared<Network>(frozen.config);
   Network source(frozen);
   const auto from = source.slots();

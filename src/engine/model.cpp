@@ -42,7 +42,8 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path, Mode
   auto state = std::make_unique<State>(text::Tokenizer::load(path), options.threads);
   const Storage storage = storage_of(options);
   LoadedNetwork loaded = folder ? load_folder(state->runtime.pool(), path, storage)
-                                : load_gguf(state->runtime.pool(), path, storage);
+                                : load_gguf(state->runtime.pool(), path, storage,
+                                            options.weights == WeightStorage::blocks);
   if (state->tokenizer.vocab_size() > loaded.network->config.vocab_size)
     throw Error(Errc::bad_data, path.string() + ": the tokenizer has " +
                                     std::to_string(state->tokenizer.vocab_size()) +

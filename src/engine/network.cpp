@@ -157,6 +157,17 @@ AttentionShape Network::attention(int layer) const noexcept {
   return shape;
 }
 
+bool Network::is_float32() const noexcept {
+  const auto plain = [](const PackedMatrix& m) { return m.storage() == Storage::f32; };
+  return plain(embedding) && plain(untied_head) &&
+         std::all_of(layers.begin(), layers.end(), [&](const LayerWeights& layer) {
+           return plain(layer.maps.qkv) && plain(layer.maps.o) &&
+                  std::all_of(layer.maps.mlps.begin(), layer.maps.mlps.end(), [&](const auto& mlp) {
+                    return plain(mlp.gate_up) && plain(mlp.down);
+                  });
+         });
+}
+
 float Network::embedding_scale() const noexcept {
   return config.is_gemma() ? std::sqrt(static_cast<float>(config.hidden_size)) : 1.0F;
 }

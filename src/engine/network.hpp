@@ -69,6 +69,8 @@ struct Network {
     return config.is_sliding(layer) && !sliding_rope.cosine.empty() ? sliding_rope : rope;
   }
   AttentionShape attention(int layer) const noexcept;
+  /// Whether every matrix is kept in float32.
+  bool is_float32() const noexcept;
   /// Embeddings are multiplied by this.
   float embedding_scale() const noexcept;
   /// The longest sequence.

@@ -82,6 +82,30 @@ void decode_blocks(GgmlBlock block, std::span<const std::byte> bytes, std::span<
 
 }  // namespace
 
+int code_bits(GgmlType type) noexcept {
+  if (type == GgmlType::q4_0 || type == GgmlType::q4_1) return 4;
+  return type == GgmlType::q8_0 ? 8 : 0;
+}
+
+// Scales are binary16 and codes short, so their products are exact and one rounding is left.
+QuantBlock read_block(GgmlType type, const std::byte* bytes) noexcept {
+  const auto* in = reinterpret_cast<Byte>(bytes);
+  QuantBlock block{};
+  block.scale = half_at(in);
+  if (type == GgmlType::q8_0) {
+    std::memcpy(block.codes.data(), in + 2, block.codes.size());
+    return block;
+  }
+  const bool with_lowest = type == GgmlType::q4_1;
+  block.offset = with_lowest ? half_at(in + 2) : -8.0F * block.scale;
+  const Byte codes = in + (with_lowest ? 4 : 2);
+  for (std::size_t i = 0; i < 16; ++i) {
+    block.codes[i] = static_cast<std::int8_t>(codes[i] & 15);
+    block.codes[i + 16] = static_cast<std::int8_t>(codes[i] >> 4);
+  }
+  return block;
+}
+
 void dequantize(GgmlType type, std::span<const std::byte> bytes, std::span<float> out) {
   const GgmlBlock block = block_of(type);
   if (out.size() % block.elements != 0 ||

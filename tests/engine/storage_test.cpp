@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -91,6 +93,66 @@ TEST(Bf16, a_model_that_is_bf16_already_gives_the_same_bits) {
     };
     for (const int rank : {2, 0}) EXPECT_EQ(scores(half, rank), scores(full, rank)) << name;
   }
+}
+
+// 16 bits of scale and a short code: what one rounding gives is what `dequantize` gives.
+void fill_blocks(PackedMatrix& blocks, PackedMatrix& plain, Rng& rng) {
+  const int codes_end = blocks.code_bits() == 4 ? 16 : 128;
+  const int codes_begin = blocks.code_bits() == 4 ? 0 : -128;
+  std::vector<float> column(static_cast<std::size_t>(blocks.k()));
+  for (int col = 0; col < blocks.n(); ++col) {
+    for (int block = 0; block < blocks.k() / block_size; ++block) {
+      std::array<std::int8_t, block_size> codes;
+      const auto scale = static_cast<float>(static_cast<int>(rng.below(4096)) - 2048) / 65536.0F;
+      const auto offset = static_cast<float>(static_cast<int>(rng.below(4096)) - 2048) / 8192.0F;
+      for (int i = 0; i < block_size; ++i) {
+        const int code = codes_begin + static_cast<int>(rng.below(
+                                           static_cast<std::uint64_t>(codes_end - codes_begin)));
+        codes[static_cast<std::size_t>(i)] = static_cast<std::int8_t>(code);
+        column[static_cast<std::size_t>(block * block_size + i)] =
+            static_cast<float>(code) * scale + offset;
+      }
+      blocks.set_block(col, block, codes, scale, offset);
+    }
+    plain.set_column(col, column.data());
+  }
+}
+
+TEST(Blocks, products_are_those_of_the_dequantised_values_bit_by_bit) {
+  ThreadPool pool(2);
+  Rng rng(3, "blocks");
+  const int k = 96;
+  const int n = 8 * panel_width * 2 + 21;
+  for (const char* kernel_set : {"generic", ""})
+    for (const Storage storage : {Storage::blocks4, Storage::blocks8}) {
+      force_kernels(kernel_set);
+      PackedMatrix blocks(k, n, storage), plain(k, n);
+      fill_blocks(blocks, plain, rng);
+      std::vector<float> one(static_cast<std::size_t>(k)), other(one.size());
+      for (int col = 0; col < n; col += 17) {
+        blocks.column(col, one.data());
+        plain.column(col, other.data());
+        ASSERT_EQ(one, other);
+      }
+      for (const int m : {1, 7}) {
+        Floats x(static_cast<std::size_t>(m * k));
+        for (float& value : x) value = static_cast<float>(rng.normal());
+        Floats got(static_cast<std::size_t>(m * n)), want(got.size());
+        gemm(pool, m, {x.data(), k}, blocks, got.data(), n, false);
+        gemm(pool, m, {x.data(), k}, plain, want.data(), n, false);
+        EXPECT_EQ(got, want) << kernel_set << " " << m << " rows";
+      }
+      PackedMatrix turned, plain_turned;
+      pack_transposed(pool, blocks, 16, 100, turned);
+      pack_transposed(pool, plain, 16, 100, plain_turned);
+      std::vector<float> row(100), plain_row(100);
+      for (int p = 0; p < k; ++p) {
+        turned.column(p, row.data());
+        plain_turned.column(p, plain_row.data());
+        ASSERT_EQ(row, plain_row);
+      }
+    }
+  force_kernels("");
 }
 
 TEST(Memory, too_much_is_refused_before_it_is_tried) {

@@ -92,6 +92,9 @@ const std::vector<std::string>& known_architectures();
 
 /// How frozen weights are kept in memory.
 enum class WeightStorage {
+  /// The blocks of a GGUF file where they are Q8_0, Q4_0 or Q4_1, float32 for the rest: a quarter of
+  /// the memory, and the same bits in every result.
+  blocks,
   f32,
   bf16  ///< half the memory, and less to read when decoding; rounds what is not bf16 already
 };
@@ -99,7 +102,7 @@ enum class WeightStorage {
 struct ModelOptions {
   /// Worker threads; 0 means one per core. Never changes a result.
   int threads = 0;
-  WeightStorage weights = WeightStorage::f32;
+  WeightStorage weights = WeightStorage::blocks;
 };
 
 class Runtime;  // threads and scheduler, shared by everything that uses the model

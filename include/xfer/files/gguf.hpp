@@ -3,6 +3,8 @@
 
 #include "xfer/files/mapped_file.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -39,6 +41,21 @@ struct GgmlBlock {
 
 /// Throws `not_available` for a type that is not read.
 GgmlBlock block_of(GgmlType type);
+
+/// 32 weights as stored: weight i is codes[i] * scale + offset, bit for bit what `dequantize` gives
+/// (a zero may have another sign).
+struct QuantBlock {
+  std::array<std::int8_t, 32> codes;
+  float scale;
+  float offset;
+};
+
+/// Bits of a code of the types that `read_block` knows (Q8_0, Q4_0, Q4_1); 0 for all others. Codes
+/// of 4 bits are 0 to 15.
+int code_bits(GgmlType type) noexcept;
+
+/// The block that starts at `bytes`, which must hold `block_of(type).bytes`.
+QuantBlock read_block(GgmlType type, const std::byte* bytes) noexcept;
 
 /// Metadata values; arrays are kept by element kind. Integers of every width become int64 or
 /// uint64, floats become double.

@@ -51,25 +51,43 @@ struct Product {
   bool accumulate;
 };
 
-// The panels of a right-hand matrix, float32 or bf16.
+// The panels of a right-hand matrix, in any storage.
 struct Panels {
+  const PackedMatrix* matrix;  // null: `values` are float32
+  int first;
   const float* values;
-  const std::uint16_t* halves;  // null: float32
   std::int64_t stride;
 
-  // Panel j as float32; a bf16 one is widened into `room`.
+  Storage storage() const { return matrix == nullptr ? Storage::f32 : matrix->storage(); }
+
+  // Panel j as float32; in other storage it is widened into `room`.
   const float* at(const Kernels& kernel, int j, Floats& room) const {
-    if (halves == nullptr) return values + j * stride;
+    if (storage() == Storage::f32) return values + j * stride;
     if (room.size() < static_cast<std::size_t>(stride))
       room.resize(static_cast<std::size_t>(stride));
-    kernel.widen(halves + j * stride, stride, room.data());
+    if (storage() == Storage::bf16)
+      kernel.widen(matrix->halves(first + j), stride, room.data());
+    else
+      kernel.widen_blocks(matrix->code_bits(), matrix->k(), matrix->codes(first + j),
+                          matrix->scales(first + j), room.data());
     return room.data();
+  }
+
+  // Products of one row with the eight panels from j on.
+  void row8(const Kernels& kernel, int k, const float* x, int j, float* sums) const {
+    if (storage() == Storage::f32)
+      kernel.row8(k, x, values + j * stride, stride, sums);
+    else if (storage() == Storage::bf16)
+      kernel.row8_bf16(k, x, matrix->halves(first + j), stride, sums);
+    else
+      kernel.row8_blocks(matrix->code_bits(), k, x, matrix->codes(first + j),
+                         matrix->scales(first + j), sums);
   }
 };
 
 Panels panels_of(const PackedMatrix& b, int first) {
-  const bool half = b.storage() == Storage::bf16;
-  return {half ? nullptr : b.panel(first), half ? b.halves(first) : nullptr, b.panel_stride()};
+  const bool plain = b.storage() == Storage::f32;
+  return {plain ? nullptr : &b, first, plain ? b.panel(first) : nullptr, b.panel_stride()};
 }
 
 Floats& widened_panel() {
@@ -100,11 +118,7 @@ void single_row(ThreadPool& pool, const Kernels& kernel, const Product& x, const
     float sums[8 * panel_width];
     const auto last = std::min<std::int64_t>((piece + 1) * per_piece, whole);
     for (std::int64_t g = piece * per_piece; g < last; ++g) {
-      const std::int64_t first = g * 8 * panels.stride;
-      if (panels.halves == nullptr)
-        kernel.row8(x.k, x.a.data, panels.values + first, panels.stride, sums);
-      else
-        kernel.row8_bf16(x.k, x.a.data, panels.halves + first, panels.stride, sums);
+      panels.row8(kernel, x.k, x.a.data, static_cast<int>(g) * 8, sums);
       float* out = x.c + g * 8 * panel_width;
       if (x.accumulate)
         for (int i = 0; i < 8 * panel_width; ++i) out[i] += sums[i];
@@ -129,19 +143,56 @@ void PackedMatrix::resize(int k, int n, Storage storage) {
   n_ = n;
   storage_ = storage;
   const auto size = static_cast<std::size_t>(panels()) * static_cast<std::size_t>(panel_stride());
-  data_.resize(storage == Storage::f32 ? size : 0);
   halves_.resize(storage == Storage::bf16 ? size : 0);
+  if (!is_blocks(storage)) {
+    data_.resize(storage == Storage::f32 ? size : 0);
+    codes_.clear();
+    return;
+  }
+  // What no column fills multiplies to 0.
+  data_.assign(static_cast<std::size_t>(panels()) * static_cast<std::size_t>(k), 0.0F);
+  codes_.assign(size * static_cast<std::size_t>(code_bits()) / 8, 0);
+}
+
+void PackedMatrix::set_block(int col, int block, std::span<const std::int8_t, block_size> codes,
+                             float scale, float offset) noexcept {
+  const int c = col % panel_width;
+  float* factors = data_.data() + std::int64_t{col / panel_width} * k_ +
+                   std::int64_t{block} * block_size;
+  factors[c] = scale;
+  factors[panel_width + c] = offset;
+  const int row_bytes = 2 * code_bits();
+  std::uint8_t* out = codes_.data() + (std::int64_t{col / panel_width} * k_ +
+                                       std::int64_t{block} * block_size) * row_bytes;
+  for (const std::int8_t code : codes) {
+    if (storage_ == Storage::blocks8) {
+      out[c] = static_cast<std::uint8_t>(code);
+    } else {
+      std::uint8_t& both = out[c % 8];
+      const auto value = static_cast<std::uint8_t>(code);
+      both = static_cast<std::uint8_t>(c < 8 ? ((both & 0xF0U) | value)
+                                             : ((both & 0x0FU) | (unsigned{value} << 4U)));
+    }
+    out += row_bytes;
+  }
+}
+
+float PackedMatrix::at(int p, int col) const noexcept {
+  const std::int64_t place = std::int64_t{p} * panel_width + col % panel_width;
+  if (storage_ == Storage::f32) return panel(col / panel_width)[place];
+  if (storage_ == Storage::bf16)
+    return std::bit_cast<float>(std::uint32_t{halves(col / panel_width)[place]} << 16U);
+  const int c = col % panel_width;
+  const float* factors = scales(col / panel_width) + p / block_size * block_size;
+  const std::uint8_t* row = codes(col / panel_width) + std::int64_t{p} * 2 * code_bits();
+  const int value = storage_ == Storage::blocks8
+                        ? static_cast<std::int8_t>(row[c])
+                        : (c < 8 ? row[c] & 15 : row[c - 8] >> 4);
+  return static_cast<float>(value) * factors[c] + factors[panel_width + c];
 }
 
 void PackedMatrix::column(int col, float* out) const noexcept {
-  if (storage_ == Storage::bf16) {
-    const std::uint16_t* p = halves(col / panel_width) + col % panel_width;
-    for (int i = 0; i < k_; ++i)
-      out[i] = std::bit_cast<float>(std::uint32_t{p[std::int64_t{i} * panel_width]} << 16U);
-    return;
-  }
-  const float* p = panel(col / panel_width) + col % panel_width;
-  for (int i = 0; i < k_; ++i) out[i] = p[std::int64_t{i} * panel_width];
+  for (int p = 0; p < k_; ++p) out[p] = at(p, col);
 }
 
 void PackedMatrix::set_column(int col, const float* values) noexcept {
@@ -194,7 +245,7 @@ void pack_transposed(ThreadPool& pool, const PackedMatrix& b, int first_col, int
   const Timed timed(pool.clock(), WorkKind::packing);
   const int k = b.k();
   out.resize(cols, k);
-  const bool half = b.storage() == Storage::bf16;
+  const bool plain = b.storage() == Storage::f32;
   pool.run(out.panels(), [&](std::int64_t j, int) {
     const int p0 = static_cast<int>(j) * panel_width;
     const int depth = std::min(panel_width, k - p0);
@@ -203,11 +254,8 @@ void pack_transposed(ThreadPool& pool, const PackedMatrix& b, int first_col, int
       const int col = first_col + c;
       const std::int64_t at = col % panel_width + std::int64_t{p0} * panel_width;
       float* out_row = dst + std::int64_t{c} * panel_width;
-      if (half) {
-        const std::uint16_t* src = b.halves(col / panel_width) + at;
-        for (int p = 0; p < panel_width; ++p)
-          out_row[p] = p < depth ? std::bit_cast<float>(std::uint32_t{src[p * panel_width]} << 16U)
-                                 : 0.0F;
+      if (!plain) {
+        for (int p = 0; p < panel_width; ++p) out_row[p] = p < depth ? b.at(p0 + p, col) : 0.0F;
         continue;
       }
       const float* src = b.panel(col / panel_width) + at;
@@ -343,7 +391,7 @@ void gemm_serial(int m, int n, int k, Left a, const float* b, std::int64_t ldb, 
       pack_panel_of_columns(b + col, ldb, cols, k, dst);
   }
   const Product x{m, n, k, a, c, ldc, accumulate};
-  block(kernel, x, {scratch.data(), nullptr, stride}, 0, m, 0, panel_count);
+  block(kernel, x, {nullptr, 0, scratch.data(), stride}, 0, m, 0, panel_count);
 }
 
 }  // namespace xfer::engine

@@ -38,9 +38,16 @@ struct LineAllocator {
 };
 using Floats = std::vector<float, LineAllocator<float>>;
 
-/// How a matrix is kept. bf16 halves the memory; it is widened to float32 as it is read, so every
-/// product is that of the rounded values in float32.
-enum class Storage { f32, bf16 };
+/// How a matrix is kept. Everything is widened to float32 as it is read, so every product is that
+/// of the stored values in float32. bf16 halves the memory; blocks of 4 or 8 bits are those of GGUF,
+/// 32 inputs with one scale and one offset.
+enum class Storage { f32, bf16, blocks4, blocks8 };
+
+constexpr bool is_blocks(Storage storage) noexcept {
+  return storage == Storage::blocks4 || storage == Storage::blocks8;
+}
+/// Inputs that share a scale.
+inline constexpr int block_size = 32;
 
 /// The right-hand matrix in panels of 16 columns: element (p, col) stands at
 /// panel(col / 16)[p * 16 + col % 16]; missing columns of the last panel are 0.
@@ -48,6 +55,7 @@ class PackedMatrix {
 public:
   PackedMatrix() = default;
   PackedMatrix(int k, int n, Storage storage = Storage::f32) { resize(k, n, storage); }
+  /// Blocks need a `k` that is a multiple of `block_size`, and start as 0.
   void resize(int k, int n, Storage storage = Storage::f32);
 
   int k() const noexcept { return k_; }
@@ -62,9 +70,25 @@ public:
   const std::uint16_t* halves(int j) const noexcept { return halves_.data() + j * panel_stride(); }
   std::uint16_t* halves(int j) noexcept { return halves_.data() + j * panel_stride(); }
 
+  /// Only for blocks: bits of a code; row p of panel j, 16 codes, is 2 * bits bytes at
+  /// codes(j) + 2 * bits * p. Of 4 bits column c < 8 has the low half of byte c, column c + 8 the
+  /// high one.
+  int code_bits() const noexcept { return storage_ == Storage::blocks4 ? 4 : 8; }
+  const std::uint8_t* codes(int j) const noexcept {
+    return codes_.data() + j * std::int64_t{2} * code_bits() * k_;
+  }
+  /// Only for blocks: k floats a panel, for each block 16 scales, then 16 offsets.
+  const float* scales(int j) const noexcept { return data_.data() + std::int64_t{j} * k_; }
+  /// Only for blocks: the inputs [32 * block, 32 * block + 32) of a column. Columns of one panel
+  /// share bytes: not from two threads at once.
+  void set_block(int col, int block, std::span<const std::int8_t, block_size> codes, float scale,
+                 float offset) noexcept;
+
+  /// One element, in any storage.
+  float at(int p, int col) const noexcept;
   /// Copies column `col` (k values) out, i.e. one row of the weight matrix it was packed from.
   void column(int col, float* out) const noexcept;
-  /// Overwrites column `col`; bf16 storage rounds to nearest, ties to even.
+  /// Overwrites column `col`; bf16 storage rounds to nearest, ties to even. Not for blocks.
   void set_column(int col, const float* values) noexcept;
 
 private:
@@ -73,6 +97,7 @@ private:
   Storage storage_ = Storage::f32;
   Floats data_;
   std::vector<std::uint16_t, LineAllocator<std::uint16_t>> halves_;
+  std::vector<std::uint8_t, LineAllocator<std::uint8_t>> codes_;
 };
 
 /// The nearest bf16, ties to even; NaN stays NaN.
