@@ -160,15 +160,12 @@ GgufWeight find_weight(const files::Gguf& file, const ModelConfig& config, const
 }
 
 // Gives blocks to the matrices of which all weights are of one such type; returns the bytes that
-// this saves. Weights that share a panel of columns would be written by two threads: not those.
+// this saves.
 std::int64_t take_blocks(const files::Gguf& file, const ModelConfig& config, Network& network) {
   std::map<PackedMatrix*, std::vector<const files::GgufTensor*>> parts;
-  std::map<PackedMatrix*, bool> whole_panels;
   for (const auto& [name, slot] : network.slots()) {
     if (slot.matrix == nullptr) continue;
     parts[slot.matrix].push_back(find_weight(file, config, name, slot).tensor);
-    auto& whole = whole_panels.try_emplace(slot.matrix, true).first->second;
-    whole = whole && slot.first % panel_width == 0;
   }
   std::int64_t saved = 0;
   for (const auto& [matrix, tensors] : parts) {
@@ -176,7 +173,7 @@ std::int64_t take_blocks(const files::Gguf& file, const ModelConfig& config, Net
     const bool same = std::all_of(tensors.begin(), tensors.end(),
                                   [&](const auto* tensor) { return tensor->type == type; });
     const int bits = files::code_bits(type);
-    if (!same || bits == 0 || matrix->k() % block_size != 0 || !whole_panels.at(matrix)) continue;
+    if (!same || bits == 0 || matrix->k() % block_size != 0) continue;
     const std::int64_t size = std::int64_t{matrix->k()} * matrix->n();
     matrix->resize(matrix->k(), matrix->n(), bits == 4 ? Storage::blocks4 : Storage::blocks8);
     saved += 4 * size - size * bits / 8 - size / 4;

@@ -151,29 +151,26 @@ void PackedMatrix::resize(int k, int n, Storage storage) {
   }
   // What no column fills multiplies to 0.
   data_.assign(static_cast<std::size_t>(panels()) * static_cast<std::size_t>(k), 0.0F);
-  codes_.assign(size * static_cast<std::size_t>(code_bits()) / 8, 0);
+  codes_.assign(size * static_cast<std::size_t>(code_bits()) / 32, 0);
 }
 
-void PackedMatrix::set_block(int col, int block, std::span<const std::int8_t, block_size> codes,
+void PackedMatrix::set_block(int col, int block, std::span<const std::int8_t, block_size> values,
                              float scale, float offset) noexcept {
   const int c = col % panel_width;
   float* factors = data_.data() + std::int64_t{col / panel_width} * k_ +
                    std::int64_t{block} * block_size;
   factors[c] = scale;
   factors[panel_width + c] = offset;
-  const int row_bytes = 2 * code_bits();
-  std::uint8_t* out = codes_.data() + (std::int64_t{col / panel_width} * k_ +
-                                       std::int64_t{block} * block_size) * row_bytes;
-  for (const std::int8_t code : codes) {
-    if (storage_ == Storage::blocks8) {
-      out[c] = static_cast<std::uint8_t>(code);
-    } else {
-      std::uint8_t& both = out[c % 8];
-      const auto value = static_cast<std::uint8_t>(code);
-      both = static_cast<std::uint8_t>(c < 8 ? ((both & 0xF0U) | value)
-                                             : ((both & 0x0FU) | (unsigned{value} << 4U)));
-    }
-    out += row_bytes;
+  const int bits = code_bits();
+  const int per_word = 32 / bits;
+  const std::uint32_t mask = bits == 4 ? 15U : 255U;
+  std::uint32_t* out = codes_.data() + (codes(col / panel_width) - codes_.data()) +
+                       block * block_size / per_word * panel_width + c;
+  for (int row = 0; row < block_size; row += per_word, out += panel_width) {
+    *out = 0;
+    for (int at = 0; at < per_word; ++at)
+      *out |= (static_cast<std::uint32_t>(values[static_cast<std::size_t>(row + at)]) & mask)
+              << static_cast<unsigned>(bits * at);
   }
 }
 
@@ -184,10 +181,11 @@ float PackedMatrix::at(int p, int col) const noexcept {
     return std::bit_cast<float>(std::uint32_t{halves(col / panel_width)[place]} << 16U);
   const int c = col % panel_width;
   const float* factors = scales(col / panel_width) + p / block_size * block_size;
-  const std::uint8_t* row = codes(col / panel_width) + std::int64_t{p} * 2 * code_bits();
-  const int value = storage_ == Storage::blocks8
-                        ? static_cast<std::int8_t>(row[c])
-                        : (c < 8 ? row[c] & 15 : row[c - 8] >> 4);
+  const int bits = code_bits();
+  const int per_word = 32 / bits;
+  const std::uint32_t word = codes(col / panel_width)[p / per_word * panel_width + c] >>
+                             static_cast<unsigned>(bits * (p % per_word));
+  const int value = bits == 4 ? static_cast<int>(word & 15U) : static_cast<std::int8_t>(word);
   return static_cast<float>(value) * factors[c] + factors[panel_width + c];
 }
 

@@ -70,18 +70,16 @@ public:
   const std::uint16_t* halves(int j) const noexcept { return halves_.data() + j * panel_stride(); }
   std::uint16_t* halves(int j) noexcept { return halves_.data() + j * panel_stride(); }
 
-  /// Only for blocks: bits of a code; row p of panel j, 16 codes, is 2 * bits bytes at
-  /// codes(j) + 2 * bits * p. Of 4 bits column c < 8 has the low half of byte c, column c + 8 the
-  /// high one.
+  /// Only for blocks: bits of a code, and the codes of a panel in words. A word has 32 / bits rows of
+  /// one column, the first in its lowest bits; 16 words are all columns of these rows.
   int code_bits() const noexcept { return storage_ == Storage::blocks4 ? 4 : 8; }
-  const std::uint8_t* codes(int j) const noexcept {
-    return codes_.data() + j * std::int64_t{2} * code_bits() * k_;
+  const std::uint32_t* codes(int j) const noexcept {
+    return codes_.data() + j * std::int64_t{k_} * code_bits() / 2;
   }
   /// Only for blocks: k floats a panel, for each block 16 scales, then 16 offsets.
   const float* scales(int j) const noexcept { return data_.data() + std::int64_t{j} * k_; }
-  /// Only for blocks: the inputs [32 * block, 32 * block + 32) of a column. Columns of one panel
-  /// share bytes: not from two threads at once.
-  void set_block(int col, int block, std::span<const std::int8_t, block_size> codes, float scale,
+  /// Only for blocks: the inputs [32 * block, 32 * block + 32) of a column.
+  void set_block(int col, int block, std::span<const std::int8_t, block_size> values, float scale,
                  float offset) noexcept;
 
   /// One element, in any storage.
@@ -97,7 +95,7 @@ private:
   Storage storage_ = Storage::f32;
   Floats data_;
   std::vector<std::uint16_t, LineAllocator<std::uint16_t>> halves_;
-  std::vector<std::uint8_t, LineAllocator<std::uint8_t>> codes_;
+  std::vector<std::uint32_t, LineAllocator<std::uint32_t>> codes_;
 };
 
 /// The nearest bf16, ties to even; NaN stays NaN.

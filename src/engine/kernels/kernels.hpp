@@ -43,10 +43,10 @@ struct Kernels {
   /// bf16 to float32, exactly.
   void (*widen)(const std::uint16_t* x, std::int64_t n, float* out);
   /// The same two for panels of quantised blocks; see `PackedMatrix::codes`. `bits` is 4 or 8.
-  void (*row8_blocks)(int bits, int k, const float* x, const std::uint8_t* codes,
+  void (*row8_blocks)(int bits, int k, const float* x, const std::uint32_t* codes,
                       const float* scales, float* y);
   /// One panel as float32.
-  void (*widen_blocks)(int bits, int k, const std::uint8_t* codes, const float* scales, float* out);
+  void (*widen_blocks)(int bits, int k, const std::uint32_t* codes, const float* scales, float* out);
 
   /// y = x * inv * w with inv = 1 / sqrt(mean(x^2) + eps); returns inv.
   float (*rms_norm)(const float* x, const float* w, float eps, int n, float* y);

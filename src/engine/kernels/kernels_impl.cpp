@@ -188,96 +188,79 @@ void widen(const std::uint16_t* x, std::int64_t n, float* out) {
 }
 
 // Quantised panels: eight columns are one vector in every set, which the compiler maps to what the
-// target has.
+// target has. A word holds several codes of one column, so that shifts take them apart.
 using Vec8 = float __attribute__((vector_size(32)));
-using Int8 = std::int32_t __attribute__((vector_size(32)));
+using Word8 = std::int32_t __attribute__((vector_size(32)));
 constexpr int block_rows = 32;
 
-inline Vec8 load8(const float* p) {
-  Vec8 v;
+template <class Vector, class T>
+inline Vector load8(const T* p) {
+  Vector v;
   std::memcpy(&v, p, sizeof(v));
   return v;
 }
 
-/// Codes of one row of a panel as floats: columns 0 to 7, and 8 to 15.
+/// Code number `at` of each word as a float.
 template <int Bits>
-inline void codes_of_row(const std::uint8_t* codes, Vec8& low, Vec8& high) {
-  if constexpr (Bits == 4) {
-    using Bytes = std::uint8_t __attribute__((vector_size(8)));
-    Bytes bytes;
-    std::memcpy(&bytes, codes, sizeof(bytes));
-    const Int8 both = __builtin_convertvector(bytes, Int8);
-    low = __builtin_convertvector(both & 15, Vec8);
-    high = __builtin_convertvector(both >> 4, Vec8);
-  } else {
-    using Bytes = std::int8_t __attribute__((vector_size(8)));
-    Bytes first;
-    Bytes second;
-    std::memcpy(&first, codes, sizeof(first));
-    std::memcpy(&second, codes + 8, sizeof(second));
-    low = __builtin_convertvector(__builtin_convertvector(first, Int8), Vec8);
-    high = __builtin_convertvector(__builtin_convertvector(second, Int8), Vec8);
-  }
+inline Vec8 codes_of(Word8 words, int at) {
+  if constexpr (Bits == 4) return __builtin_convertvector((words >> 4 * at) & 15, Vec8);
+  return __builtin_convertvector((words << (24 - 8 * at)) >> 24, Vec8);
 }
 
 template <int Bits>
-void widen_block_rows(int k, const std::uint8_t* codes, const float* scales, float* out) {
-  for (int first = 0; first < k; first += block_rows, scales += 2 * panel_width) {
-    const Vec8 scale[2] = {load8(scales), load8(scales + 8)};
-    const Vec8 offset[2] = {load8(scales + 16), load8(scales + 24)};
-    for (int p = 0; p < block_rows; ++p, codes += 2 * Bits, out += panel_width) {
-      Vec8 low;
-      Vec8 high;
-      codes_of_row<Bits>(codes, low, high);
-      low = low * scale[0] + offset[0];
-      high = high * scale[1] + offset[1];
-      std::memcpy(out, &low, sizeof(low));
-      std::memcpy(out + 8, &high, sizeof(high));
+void widen_block_rows(int k, const std::uint32_t* codes, const float* scales, float* out) {
+  constexpr int per_word = 32 / Bits;
+  for (int row = 0; row < k; row += per_word, codes += panel_width) {
+    const float* factors = scales + row / block_rows * block_rows;
+    for (int half = 0; half < 2; ++half) {
+      const Word8 words = load8<Word8>(codes + 8 * half);
+      const Vec8 scale = load8<Vec8>(factors + 8 * half);
+      const Vec8 offset = load8<Vec8>(factors + panel_width + 8 * half);
+      for (int at = 0; at < per_word; ++at) {
+        const Vec8 values = codes_of<Bits>(words, at) * scale + offset;
+        std::memcpy(out + (row + at) * panel_width + 8 * half, &values, sizeof(values));
+      }
     }
   }
 }
 
-void widen_blocks(int bits, int k, const std::uint8_t* codes, const float* scales, float* out) {
+void widen_blocks(int bits, int k, const std::uint32_t* codes, const float* scales, float* out) {
   if (bits == 4) return widen_block_rows<4>(k, codes, scales, out);
   widen_block_rows<8>(k, codes, scales, out);
 }
 
 /// Two panels side by side: their sums, scales and offsets fill the registers.
 template <int Bits>
-void row_blocks(int k, const float* x, const std::uint8_t* codes, const float* scales, float* y) {
-  constexpr int together = 2;
-  const std::int64_t stride = std::int64_t{2} * Bits * k;
-  for (int first = 0; first < 8; first += together) {
-    const std::uint8_t* code[together] = {codes + first * stride, codes + (first + 1) * stride};
-    const float* factors[together] = {scales + std::int64_t{first} * k,
-                                      scales + std::int64_t{first + 1} * k};
-    Vec8 acc[together][2];
-    for (auto& panel : acc) panel[0] = panel[1] = Vec8{};
-    for (int block = 0; block < k; block += block_rows) {
-      Vec8 scale[together][2];
-      Vec8 offset[together][2];
-      for (int j = 0; j < together; ++j)
-        for (int half = 0; half < 2; ++half) {
-          scale[j][half] = load8(factors[j] + block + 8 * half);
-          offset[j][half] = load8(factors[j] + block + 16 + 8 * half);
-        }
-      for (int p = 0; p < block_rows; ++p) {
-        const Vec8 xv = x[block + p] - Vec8{};
+void row_blocks(int k, const float* x, const std::uint32_t* codes, const float* scales, float* y) {
+  constexpr int together = 4;  // halves of panels
+  constexpr int per_word = 32 / Bits;
+  const std::int64_t stride = std::int64_t{k} * Bits / 2;
+  for (int first = 0; first < 16; first += together) {
+    Vec8 acc[together];
+    for (int j = 0; j < together; ++j) acc[j] = Vec8{};
+    for (int block = 0; block < k; block += block_rows)
+      for (int row = block; row < block + block_rows; row += per_word) {
+        Word8 words[together];
+        Vec8 scale[together];
+        Vec8 offset[together];
         for (int j = 0; j < together; ++j) {
-          Vec8 low;
-          Vec8 high;
-          codes_of_row<Bits>(code[j], low, high);
-          acc[j][0] += xv * (low * scale[j][0] + offset[j][0]);
-          acc[j][1] += xv * (high * scale[j][1] + offset[j][1]);
-          code[j] += 2 * Bits;
+          const int panel = (first + j) / 2;
+          const int half = 8 * ((first + j) % 2);
+          words[j] = load8<Word8>(codes + panel * stride + row / per_word * panel_width + half);
+          scale[j] = load8<Vec8>(scales + std::int64_t{panel} * k + block + half);
+          offset[j] = load8<Vec8>(scales + std::int64_t{panel} * k + block + panel_width + half);
+        }
+        for (int at = 0; at < per_word; ++at) {
+          const Vec8 xv = x[row + at] - Vec8{};
+          for (int j = 0; j < together; ++j)
+            acc[j] += xv * (codes_of<Bits>(words[j], at) * scale[j] + offset[j]);
         }
       }
-    }
-    for (int j = 0; j < together; ++j) std::memcpy(y + (first + j) * panel_width, acc[j], 64);
+    for (int j = 0; j < together; ++j) std::memcpy(y + (first + j) * 8, &acc[j], sizeof(acc[j]));
   }
 }
 
-void row8_blocks(int bits, int k, const float* x, const std::uint8_t* codes, const float* scales,
+void row8_blocks(int bits, int k, const float* x, const std::uint32_t* codes, const float* scales,
                  float* y) {
   if (bits == 4) return row_blocks<4>(k, x, codes, scales, y);
   row_blocks<8>(k, x, codes, scales, y);
