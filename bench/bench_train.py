@@ -2,18 +2,24 @@
 
     python bench/bench_train.py                       # both models, three rounds
     python bench/bench_train.py --sides peer --models smollm2 --rounds 1
+    python bench/bench_train.py --answers train.jsonl --models smollm2
 
-A step is forward and backward over one full batch and one AdamW step, with adapters of rank 32 on
-every linear layer, in float32. The first step's loss must agree between the sides.
+A step is forward and backward over one batch and one AdamW step, with adapters of rank 32 on every
+linear layer, in float32. Two kinds of batch: full ones, where every position is learned, and those
+of a study, where examples differ in length and only the answer is learned; the peer then pads them
+to the longest, as its collator does. The first step's loss must agree between the sides.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import json
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,26 +30,80 @@ LEARNING_RATE = 1e-4
 ADAM = {"beta1": 0.9, "beta2": 0.95, "eps": 1e-12}
 
 
-def batch_of(work: Work, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and targets: position t predicts target t."""
+@dataclass(frozen=True)
+class Batch:
+    """Sequences of token ids, and how many at the start of each are only read."""
+
+    sequences: list[list[int]]
+    prompts: list[int]
+
+    @property
+    def tokens(self) -> int:
+        """Positions that predict one."""
+        return sum(len(sequence) - 1 for sequence in self.sequences)
+
+    @property
+    def targets(self) -> int:
+        pairs = zip(self.sequences, self.prompts, strict=True)
+        return sum(len(sequence) - max(prompt, 1) for sequence, prompt in pairs)
+
+
+def full_batch(work: Work, step: int) -> Batch:
     ids = support.random_tokens(work["model"], (work["batch"], work["length"] + 1), step)
-    return ids[:, :-1], ids[:, 1:]
+    return Batch(ids.tolist(), [0] * work["batch"])
 
 
-def timed_steps(work: Work, step: Callable[[int], float]) -> Result:
-    """`step` returns the summed loss of its batch."""
-    losses, seconds = [], []
-    for number in range(work["warmup"] + work["steps"]):
+@functools.cache
+def answer_batches(model: str, examples: str, batch: int, steps: int) -> list[Batch]:
+    """Batches of a study: the domain's own examples, prompt and worked answer."""
+    import xfer
+
+    loaded = xfer.Model.load(model)
+    chat = xfer.Renderer(xfer.Renderer.recommended(loaded.tokenizer), loaded.tokenizer)
+    domain = (
+        xfer.domain(examples)
+        if examples in xfer.domains()
+        else xfer.domain_from_file(Path(examples))
+    )
+    batches = []
+    for step in range(steps):
+        sequences, prompts = [], []
+        for place in range(batch):
+            example = domain.example("train", step * batch + place)
+            ids, is_target = chat.supervised_example(
+                [
+                    {"role": "user", "content": domain.prompts[0].apply(example.question)},
+                    {"role": "assistant", "content": example.solution},
+                ]
+            )
+            sequences.append([int(token) for token in ids])
+            prompts.append(int(np.argmax(is_target)))
+        batches.append(Batch(sequences, prompts))
+    return batches
+
+
+def batches_of(work: Work) -> list[Batch]:
+    """What the conductor wrote down, or full batches of random tokens."""
+    if work["batches"]:
+        stored = json.loads(Path(work["batches"]).read_text())
+        return [Batch(**batch) for batch in stored]
+    return [full_batch(work, step) for step in range(work["warmup"] + work["steps"])]
+
+
+def timed_steps(work: Work, step: Callable[[Batch], float]) -> Result:
+    """`step` returns the summed loss of its batch. Tokens are those that are not padding."""
+    losses, rates = [], []
+    batches = batches_of(work)
+    for batch in batches:
         start = time.perf_counter()
-        losses.append(step(number))
-        seconds.append(time.perf_counter() - start)
-    tokens = work["batch"] * work["length"]
-    seconds = seconds[work["warmup"] :]
+        losses.append(step(batch) / batch.targets)
+        rates.append(batch.tokens / (time.perf_counter() - start))
+    rates = rates[work["warmup"] :]
     return {
-        "tokens_per_s": tokens / statistics.median(seconds),
-        "tokens_per_s_best": tokens / min(seconds),
-        "loss_first": losses[0] / tokens,
-        "loss_last": losses[-1] / tokens,
+        "tokens_per_s": statistics.median(rates),
+        "tokens_per_s_best": max(rates),
+        "loss_first": losses[0],
+        "loss_last": losses[-1],
     }
 
 
@@ -70,11 +130,22 @@ def train_peer(work: Work, threads: int) -> Result:
         fused=True,
     )
 
-    def step(number: int) -> float:
-        inputs, targets = (torch.from_numpy(part.copy()) for part in batch_of(work, number))
-        logits = model(input_ids=inputs).logits
+    def step(batch: Batch) -> float:
+        longest = max(len(sequence) for sequence in batch.sequences)
+        ids = torch.zeros(len(batch.sequences), longest, dtype=torch.int64)
+        labels = torch.full_like(ids, -100)
+        mask = torch.zeros_like(ids)
+        for row, (sequence, prompt) in enumerate(zip(batch.sequences, batch.prompts, strict=True)):
+            ids[row, : len(sequence)] = torch.tensor(sequence)
+            labels[row, prompt : len(sequence)] = ids[row, prompt : len(sequence)]
+            mask[row, : len(sequence)] = 1
+        # Without padding no mask is given: the peer is quicker so.
+        inputs = {"input_ids": ids[:, :-1]} | (
+            {} if bool(mask.all()) else {"attention_mask": mask[:, :-1]}
+        )
+        logits = model(**inputs).logits
         loss = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), targets.flatten(), reduction="sum"
+            logits.flatten(0, 1), labels[:, 1:].flatten(), reduction="sum"
         )
         loss.backward()
         optimizer.step()
@@ -97,15 +168,16 @@ def train_xfer(work: Work, threads: int) -> Result:
         train_mlp=True,
         train_unembed=False,
     )
-    weights = np.ones(work["length"], np.float32)
 
-    def step(number: int) -> float:
-        inputs, targets = batch_of(work, number)
-        data = [
-            xfer.Datum(tokens=row.astype(np.int32), target_tokens=target.copy(), weights=weights)
-            for row, target in zip(inputs, targets, strict=True)
-        ]
-        result = trainer.forward_backward(data, loss_fn="cross_entropy")
+    def datum(sequence: list[int], prompt: int) -> xfer.Datum:
+        weights = np.ones(len(sequence) - 1, np.float32)
+        weights[: max(prompt - 1, 0)] = 0.0
+        return xfer.Datum(tokens=sequence[:-1], target_tokens=sequence[1:], weights=weights)
+
+    def step(batch: Batch) -> float:
+        pairs = zip(batch.sequences, batch.prompts, strict=True)
+        data = [datum(sequence, prompt) for sequence, prompt in pairs]
+        result = trainer.forward_backward(data, loss_fn="cross_entropy", all_logprobs=False)
         trainer.optim_step(learning_rate=LEARNING_RATE, **ADAM)
         return float(result.metrics["loss:sum"])
 
@@ -113,19 +185,31 @@ def train_xfer(work: Work, threads: int) -> Result:
 
 
 def works_of(options: argparse.Namespace, name: str, folder: Path) -> list[Work]:
-    label = f"{name}, LoRA r {options.rank}, {options.batch} x {options.length}"
     small = support.is_small(folder)
-    return [
-        {
-            "label": label,
-            "model": str(folder),
-            "rank": options.rank,
+    common: Work = {
+        "model": str(folder),
+        "rank": options.rank,
+        "warmup": 5 if small else 1,
+        "steps": options.steps or (40 if small else 4),
+    }
+    works = [
+        common
+        | {
+            "label": f"{name}, LoRA r {options.rank}, {options.batch} x {options.length}",
             "batch": options.batch,
             "length": options.length,
-            "warmup": 5 if small else 1,
-            "steps": options.steps or (40 if small else 4),
+            "batches": None,
         }
     ]
+    for examples in options.answers if options.answers is not None else ["math"] if small else []:
+        count = common["warmup"] + common["steps"]
+        batches = answer_batches(str(folder), examples, options.answers_batch, count)
+        file = options.cache / f"{folder.name}-{Path(examples).stem}-answers.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps([asdict(batch) for batch in batches]))
+        label = f"{name}, LoRA r {options.rank}, {options.answers_batch} of {Path(examples).stem}"
+        works.append(common | {"label": label, "batches": str(file)})
+    return works
 
 
 def compare_losses(results: Sequence[Result]) -> None:
@@ -142,6 +226,13 @@ def main() -> None:
     )
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--length", type=int, default=128, help="tokens per sequence")
+    parser.add_argument(
+        "--answers",
+        nargs="*",
+        metavar="DOMAIN",
+        help="study batches of these domains or dataset files (default: math on a small model)",
+    )
+    parser.add_argument("--answers-batch", type=int, default=16, help="examples in those batches")
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--steps", type=int, help="timed steps (default 4 or 40, by model)")
     support.Benchmark(
