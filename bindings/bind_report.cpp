@@ -28,6 +28,11 @@ auto condition_name(const T& self) {
   return std::string(to_string(self.condition));
 }
 
+template <class T>
+auto method_name(const T& self) {
+  return std::string(to_string(self.method));
+}
+
 std::string describe(const Metric& metric) {
   const Estimate* e = metric.estimate();
   if (!e) return "<undefined: " + metric.reason() + ">";
@@ -58,7 +63,7 @@ void bind_metrics(py::module_& module) {
       .def_readonly("efficiency", &TransferMetrics::efficiency, "gain / ceiling")
       .def_readonly("relative_transfer", &TransferMetrics::relative_transfer, "gain / S(baseline)")
       .def_readonly("gain_above_control", &TransferMetrics::gain_above_control,
-                    "S(transfer) - S(format_control)")
+                    "S(transfer) - S(format_control), under rl and sl_rl - S(format_reward)")
       .def_readonly("sequential_over_direct", &TransferMetrics::sequential_over_direct)
       .def_readonly("joint_over_direct", &TransferMetrics::joint_over_direct);
 }
@@ -81,6 +86,7 @@ void bind_cell_report(py::module_& module) {
   py::class_<CellReport>(module, "CellReport", "What a study found for one (source, target).")
       .def_readonly("source", &CellReport::source)
       .def_readonly("target", &CellReport::target)
+      .def_property_readonly("method", &method_name<CellReport>)
       .def_readonly("conditions", &CellReport::conditions)
       .def_readonly("accuracy", &CellReport::accuracy)
       .def_readonly("bits_per_byte", &CellReport::bits_per_byte,
@@ -95,10 +101,21 @@ void bind_cell_report(py::module_& module) {
       .def_readonly("notes", &CellReport::notes, "What the intervals do not cover.")
       .def_readonly("protocol_hash", &CellReport::protocol_hash)
       .def_readonly("items_hash", &CellReport::items_hash)
+      .def_readonly("zero_step_differences", &CellReport::zero_step_differences)
       .def("condition_chart_svg", &report::condition_chart_svg)
       .def("__repr__", [](const CellReport& self) {
-        return "<xfer.CellReport " + self.source + " -> " + self.target + ">";
+        return "<xfer.CellReport " + self.source + " -> " + self.target + ", " +
+               method_name(self) + ">";
       });
+  py::class_<report::MethodEffect>(module, "MethodEffect",
+                                   "Score under a method minus score under sl, on one pair.")
+      .def_readonly("source", &report::MethodEffect::source)
+      .def_readonly("target", &report::MethodEffect::target)
+      .def_property_readonly("condition", &condition_name<report::MethodEffect>)
+      .def_property_readonly("method", &method_name<report::MethodEffect>)
+      .def_readonly("accuracy", &report::MethodEffect::accuracy)
+      .def_readonly("bits_per_byte", &report::MethodEffect::bits_per_byte,
+                    "Negated: positive is fewer bits.");
 }
 
 void bind_evaluations(py::module_& module) {
@@ -107,6 +124,7 @@ void bind_evaluations(py::module_& module) {
   using study::CurvePoint;
   using study::EvaluationResult;
   using study::ItemResult;
+  using study::RewardPoint;
   py::class_<ItemResult>(module, "ItemResult", "One test item answered by one model state.")
       .def_readonly("item_id", &ItemResult::item_id)
       .def_readonly("kind", &ItemResult::kind)
@@ -114,13 +132,18 @@ void bind_evaluations(py::module_& module) {
       .def_readonly("score", &ItemResult::score)
       .def_readonly("extracted", &ItemResult::extracted)
       .def_readonly("truncated", &ItemResult::truncated)
+      .def_readonly("question", &ItemResult::question)
+      .def_readonly("reference", &ItemResult::reference)
       .def_readonly("completion", &ItemResult::completion)
       .def_readonly("answer", &ItemResult::answer)
       .def_readonly("failure", &ItemResult::failure)
       .def_readonly("reference_bits", &ItemResult::reference_bits)
       .def_readonly("first_token_bits", &ItemResult::first_token_bits)
       .def_readonly("reference_bytes", &ItemResult::reference_bytes)
-      .def_readonly("first_token_bytes", &ItemResult::first_token_bytes);
+      .def_readonly("first_token_bytes", &ItemResult::first_token_bytes)
+      .def_readonly("prompt_tokens", &ItemResult::prompt_tokens)
+      .def_readonly("sampled_tokens", &ItemResult::sampled_tokens)
+      .def_readonly("scored_tokens", &ItemResult::scored_tokens);
   py::class_<EvaluationResult>(module, "EvaluationResult", "One model state on one test set.")
       .def_property_readonly("condition", &condition_name<EvaluationResult>)
       .def_readonly("seed", &EvaluationResult::seed)
@@ -131,16 +154,28 @@ void bind_evaluations(py::module_& module) {
       .def_readonly("train_loss_per_token", &CurvePoint::train_loss_per_token)
       .def_readonly("accuracy", &CurvePoint::accuracy)
       .def_readonly("bits_per_byte", &CurvePoint::bits_per_byte);
+  py::class_<RewardPoint>(module, "RewardPoint",
+                          "One step of reinforcement learning, seen on its own answers.")
+      .def_readonly("step", &RewardPoint::step)
+      .def_readonly("reward", &RewardPoint::reward, "Mean score of the grader.")
+      .def_readonly("trained_reward", &RewardPoint::trained_reward)
+      .def_readonly("kl_to_base", &RewardPoint::kl_to_base, "None in steps without a measurement.")
+      .def_readonly("groups", &RewardPoint::groups)
+      .def_readonly("silent_groups", &RewardPoint::silent_groups)
+      .def_readonly("answer_tokens", &RewardPoint::answer_tokens);
   py::class_<Curve>(module, "Curve", "A learning curve of one condition and seed.")
       .def_property_readonly("condition", &condition_name<Curve>)
       .def_readonly("seed", &Curve::seed)
-      .def_readonly("points", &Curve::points);
+      .def_readonly("points", &Curve::points)
+      .def_readonly("rewards", &Curve::rewards);
   py::class_<CellResult>(module, "CellResult", "All evaluations of one (source, target).")
       .def_readonly("source", &CellResult::source)
       .def_readonly("target", &CellResult::target)
+      .def_property_readonly("method", &method_name<CellResult>)
       .def_readonly("evaluations", &CellResult::evaluations)
       .def_readonly("curves", &CellResult::curves)
-      .def("learning_curve_svg", &report::learning_curve_svg);
+      .def("learning_curve_svg", &report::learning_curve_svg)
+      .def("reward_curve_svg", &report::reward_curve_svg);
 }
 
 void bind_result(py::module_& module) {
@@ -152,7 +187,12 @@ void bind_result(py::module_& module) {
       .def_readonly("steps", &LegSummary::steps)
       .def_readonly("train_tokens", &LegSummary::train_tokens)
       .def_readonly("seconds", &LegSummary::seconds)
-      .def_readonly("skipped_examples", &LegSummary::skipped_examples);
+      .def_readonly("skipped_examples", &LegSummary::skipped_examples)
+      .def_property_readonly(
+          "learning", [](const LegSummary& self) { return std::string(to_string(self.learning)); })
+      .def_readonly("sampled_tokens", &LegSummary::sampled_tokens)
+      .def_readonly("prefill_tokens", &LegSummary::prefill_tokens)
+      .def_readonly("rewards", &LegSummary::rewards);
   py::class_<StudyResult>(module, "StudyResult", "What a study found, item by item.")
       .def_readonly("spec", &StudyResult::spec)
       .def_readonly("model_name", &StudyResult::model_name)
@@ -165,6 +205,7 @@ void bind_result(py::module_& module) {
   py::class_<Report>(module, "Report", "Every number of a study, worked out.")
       .def_readonly("result", &Report::result)
       .def_readonly("cells", &Report::cells)
+      .def_readonly("effects", &Report::effects)
       .def("to_json", &report::to_json, py::call_guard<py::gil_scoped_release>())
       .def("to_markdown", &report::to_markdown, py::call_guard<py::gil_scoped_release>())
       .def("to_html", &report::to_html, py::call_guard<py::gil_scoped_release>())

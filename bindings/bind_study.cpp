@@ -1,10 +1,12 @@
 // Studies: their specification and their runs. Results and reports are in bind_report.cpp.
 #include "bindings.hpp"
 #include "calls.hpp"
+#include "custom.hpp"
 
 #include "xfer/error.hpp"
 #include "xfer/report/report.hpp"
 #include "xfer/study/model_names.hpp"
+#include "xfer/study/presets.hpp"
 #include "xfer/study/result.hpp"
 #include "xfer/study/runner.hpp"
 #include "xfer/study/spec.hpp"
@@ -52,6 +54,32 @@ void set_conditions(StudySpec& spec, const std::vector<std::string>& names) {
   spec.conditions = std::move(conditions);
 }
 
+std::vector<std::string> method_names(const StudySpec& spec) {
+  std::vector<std::string> names;
+  for (const Method m : spec.methods) names.emplace_back(to_string(m));
+  return names;
+}
+
+void set_methods(StudySpec& spec, const std::vector<std::string>& names) {
+  std::vector<Method> methods;
+  for (const std::string& name : names) {
+    const auto method = parse_method(name);
+    if (!method)
+      throw Error(Errc::invalid_argument,
+                  "study: unknown method \"" + name + "\" (allowed: sl, rl, sl_rl)");
+    methods.push_back(*method);
+  }
+  spec.methods = std::move(methods);
+}
+
+/// A key of the section [rl], as rl_<key>.
+template <class T>
+void rl_key(py::class_<StudySpec>& type, const char* name, T study::RlSpec::*member) {
+  type.def_property(
+      name, [member](const StudySpec& self) { return self.rl.*member; },
+      [member](StudySpec& self, T value) { self.rl.*member = std::move(value); });
+}
+
 /// A LoraConfig member as one of the study's own keys, as in its file.
 template <class T>
 void lora_key(py::class_<StudySpec>& type, const char* name, T LoraConfig::*member) {
@@ -68,6 +96,8 @@ std::unique_ptr<StudySpec> make_spec(const py::kwargs& options) {
       throw py::type_error("StudySpec has no option " + py::repr(key).cast<std::string>());
     view.attr(key) = value;
   }
+  if (options.contains("methods") && !options.contains("conditions"))
+    spec->conditions = study::default_conditions(spec->methods);
   return spec;
 }
 
@@ -80,6 +110,7 @@ void bind_spec(py::module_& module) {
       .def_readwrite("pairs", &StudySpec::pairs)
       .def_readwrite("domain_files", &StudySpec::domain_files)
       .def_property("conditions", &condition_names, &set_conditions)
+      .def_property("methods", &method_names, &set_methods)
       .def_readwrite("model", &StudySpec::model)
       .def_readwrite("renderer", &StudySpec::renderer)
       .def_readwrite("seeds", &StudySpec::seeds)
@@ -94,12 +125,23 @@ void bind_spec(py::module_& module) {
       .def_readwrite("eval_every", &StudySpec::eval_every)
       .def_readwrite("shots", &StudySpec::shots)
       .def_readwrite("max_answer_tokens", &StudySpec::max_answer_tokens)
+      .def_readwrite("price_file", &StudySpec::price_file)
+      .def_readwrite("priced_as", &StudySpec::priced_as)
       .def_readwrite("threads", &StudySpec::threads);
   lora_key(type, "rank", &LoraConfig::rank);
   lora_key(type, "alpha", &LoraConfig::alpha);
   lora_key(type, "train_attn", &LoraConfig::train_attn);
   lora_key(type, "train_mlp", &LoraConfig::train_mlp);
   lora_key(type, "train_unembed", &LoraConfig::train_unembed);
+  rl_key(type, "rl_steps", &study::RlSpec::steps);
+  rl_key(type, "rl_problems", &study::RlSpec::problems);
+  rl_key(type, "rl_group_size", &study::RlSpec::group_size);
+  rl_key(type, "rl_temperature", &study::RlSpec::temperature);
+  rl_key(type, "rl_loss", &study::RlSpec::loss);
+  rl_key(type, "rl_advantage", &study::RlSpec::advantage);
+  rl_key(type, "rl_learning_rate", &study::RlSpec::learning_rate);
+  rl_key(type, "rl_learning_rate_end_share", &study::RlSpec::learning_rate_end_share);
+  rl_key(type, "rl_max_staleness", &study::RlSpec::max_staleness);
   type.def_static("from_toml_file", &StudySpec::from_toml_file, "path"_a, "Reads a study file.")
       .def_static("from_toml", &StudySpec::from_toml, "text"_a, "origin"_a = "study",
                   "base_folder"_a = std::filesystem::path("."),
@@ -127,6 +169,7 @@ const char* kind_name(const Event& event) {
   switch (event.kind) {
     case Event::Kind::started: return "started";
     case Event::Kind::leg_started: return "leg_started";
+    case Event::Kind::sampling: return "sampling";
     case Event::Kind::step: return "step";
     case Event::Kind::leg_finished: return "leg_finished";
     case Event::Kind::leg_reused: return "leg_reused";
@@ -147,6 +190,7 @@ void bind_event(py::module_& module) {
       .def_readonly("step", &Event::step)
       .def_readonly("steps", &Event::steps)
       .def_readonly("loss", &Event::loss)
+      .def_readonly("reward", &Event::reward, "None but for reinforcement learning.")
       .def_readonly("tokens_per_second", &Event::tokens_per_second)
       .def_readonly("score", &Event::score)
       .def_readonly("bits_per_byte", &Event::bits_per_byte)
@@ -178,23 +222,31 @@ private:
   std::deque<Event> events_;
 };
 
-/// Runs the study where it is awaited, and writes its report into the run folder.
-task<Report> run(StudySpec spec, study::RunOptions options) {
-  auto result = study::run_study(spec, options);
+/// Runs the study where it is awaited, and writes its report into the run folder. Without a backend
+/// the study's model is opened.
+task<Report> run(StudySpec spec, study::RunOptions options,
+                 std::shared_ptr<study::Backend> backend) {
+  auto result = backend ? study::run_study(spec, options, *backend)
+                        : study::run_study(spec, options);
   Report made = report::make_report(std::move(result));
   report::write_report(made, options.run_folder);
   co_return made;
 }
 
+std::shared_ptr<study::Backend> to_backend(const py::object& backend) {
+  return backend.is_none() ? nullptr : make_custom_backend(backend);
+}
+
 Report run_blocking_study(const StudySpec& spec, const std::filesystem::path& folder,
-                          const py::object& on_event) {
+                          const py::object& on_event, const py::object& backend) {
   const auto call = new_call(new_queue());
   const auto events = std::make_shared<EventQueue>();
   study::RunOptions options;
   options.run_folder = folder;
   options.on_event = [events](const Event& event) { events->push(event); };
   options.stop = &call->stop;
-  const auto outcome = detail::start(call, events, run(spec, std::move(options)));
+  const auto outcome =
+      detail::start(call, events, run(spec, std::move(options), to_backend(backend)));
   detail::wait(*outcome, call, true, [&] { events->deliver(on_event); });
   return detail::take(*outcome);
 }
@@ -228,14 +280,14 @@ private:
 };
 
 py::object run_async_study(const StudySpec& spec, const std::filesystem::path& folder,
-                           const py::object& on_event) {
+                           const py::object& on_event, const py::object& backend) {
   const auto call = new_call(new_queue());
   const auto callback = std::make_shared<LoopCallback>(on_event);
   study::RunOptions options;
   options.run_folder = folder;
   options.on_event = [callback](const Event& event) { (*callback)(event); };
   options.stop = &call->stop;
-  return call_async(call, callback, run(spec, std::move(options)),
+  return call_async(call, callback, run(spec, std::move(options), to_backend(backend)),
                     [](Report made) { return py::cast(std::move(made)); });
 }
 
@@ -246,12 +298,27 @@ void bind_study(py::module_& module) {
   bind_event(module);
   module.def("set_models_folder", &study::set_models_folder, "folder"_a,
              "Where the package's embedded models are.");
+  module.def(
+      "condition_exists",
+      [](const std::string& condition, const std::string& method) {
+        const auto c = parse_condition(condition);
+        const auto m = parse_method(method);
+        if (!c || !m)
+          throw Error(Errc::invalid_argument, "unknown condition \"" + condition +
+                                                  "\" or method \"" + method + "\"");
+        return exists(*c, *m);
+      },
+      "condition"_a, "method"_a, "Whether a condition means something under a method.");
+  module.def("preset", &study::preset, "name"_a, "A whole study by its name.");
+  module.def("preset_names", &study::preset_names);
   module.def("locate_model", &study::locate_model, "model"_a,
              "The folder or file that a model's name means.");
   module.def("run_study", &run_blocking_study, "spec"_a, "run_folder"_a, "on_event"_a = py::none(),
-             "Runs or resumes a study; `on_event` is called in this thread.");
+             "backend"_a = py::none(),
+             "Runs or resumes a study; `on_event` is called in this thread. `backend` is an "
+             "`xfer.CustomBackend` in place of the study's model.");
   module.def("run_study_async", &run_async_study, "spec"_a, "run_folder"_a,
-             "on_event"_a = py::none(),
+             "on_event"_a = py::none(), "backend"_a = py::none(),
              "The same as an asyncio future; `on_event` is called in the loop's thread.");
 }
 

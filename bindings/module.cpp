@@ -32,12 +32,15 @@ PYBIND11_MODULE(_native, module) {
   xfer::bindings::register_error_translator();
   xfer::bindings::bind_text(module);
   xfer::bindings::bind_domains(module);
+  xfer::bindings::bind_data_files(module);
+  xfer::bindings::bind_grade(module);
   xfer::bindings::bind_stats(module);
   xfer::bindings::bind_data(module);
   xfer::bindings::bind_engine(module);
   xfer::bindings::bind_study(module);
   xfer::bindings::bind_report(module);
   xfer::bindings::bind_plan(module);
+  xfer::bindings::bind_serve(module);
 
   py::module_::import("atexit").attr("register")(py::cpp_function(&xfer::bindings::stop_calls));
 }

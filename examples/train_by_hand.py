@@ -10,23 +10,24 @@ physics = xfer.domain("physics")
 ask = physics.prompts[0].apply
 
 
-def datum(example: xfer.Example) -> xfer.Datum:
-    """The example as tokens; position t predicts the token after it."""
+def datum(example: xfer.Example, share: float) -> xfer.Datum:
+    """The example as tokens; position t predicts the token after it. Every example counts `share`,
+    spread evenly over the tokens of its answer."""
     tokens, is_target = chat.supervised_example(
         [
             {"role": "user", "content": ask(example.question)},
             {"role": "assistant", "content": example.solution},
         ]
     )
-    return xfer.Datum(tokens[:-1], target_tokens=tokens[1:], weights=is_target[1:].astype(float))
+    weights = is_target[1:] * (share / is_target[1:].sum())
+    return xfer.Datum(tokens[:-1], target_tokens=tokens[1:], weights=weights)
 
 
 trainer = xfer.Trainer(model, rank=16)
 for step in range(STEPS):
-    batch = [datum(physics.example("train", BATCH * step + i)) for i in range(BATCH)]
-    targets = sum(float(d.loss_fn_inputs["weights"].sum()) for d in batch)
-    loss = trainer.forward_backward(batch).metrics["loss:sum"] / targets
-    trainer.optim_step(learning_rate=3e-3 / targets, grad_clip_norm=1.0)
+    batch = [datum(physics.example("train", BATCH * step + i), 1 / BATCH) for i in range(BATCH)]
+    loss = trainer.forward_backward(batch).metrics["loss:sum"]
+    trainer.optim_step(learning_rate=3e-3, grad_clip_norm=1.0)
     if step % 10 == 0:
         print(f"step {step}: loss {loss:.3f} per token")
 

@@ -21,6 +21,7 @@ BELOW: dict[str, set[str]] = {
     "domains": {"files", "text", "grade", "stats"},
     "engine": {"files", "text", "grade", "stats"},
     "tinker": {"files"},
+    "serve": {"files", "text", "engine", "tinker"},
     "study": {"files", "text", "grade", "stats", "domains", "engine", "tinker"},
     "report": {"files", "text", "grade", "stats", "domains", "engine", "tinker", "study"},
 }

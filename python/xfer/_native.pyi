@@ -8,10 +8,14 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xfer.custom import CustomBackend, CustomSampler, CustomTrainer
+
 __version__: str
 
 _Tokens = NDArray[np.int32] | Sequence[int]
 _Path = str | PathLike[str]
+_Rows = tuple[_Path, _Path, str, int]
+_Range = tuple[float, float, float]
 _Message = dict[str, str]
 
 def is_bad_input(code: str) -> bool: ...
@@ -91,6 +95,10 @@ class Verdict:
     @property
     def extracted(self) -> bool: ...
     @property
+    def strict_score(self) -> float: ...
+    @property
+    def strict_extracted(self) -> bool: ...
+    @property
     def answer(self) -> str: ...
     @property
     def failure(self) -> str: ...
@@ -105,6 +113,16 @@ class PromptTemplate:
 
 @final
 class Domain:
+    def __init__(
+        self,
+        name: str,
+        *,
+        train: Any = None,
+        validation: Any = None,
+        test: Any = None,
+        grader: str | Callable[[str, Example], Any],
+        **options: Any,
+    ) -> None: ...
     @property
     def name(self) -> str: ...
     @property
@@ -126,7 +144,68 @@ class Domain:
 
 def domains() -> list[str]: ...
 def domain(name: str, seed: int = 0) -> Domain: ...
-def domain_from_file(path: _Path) -> Domain: ...
+def domain_from_file(
+    path: _Path, *, skip_bad: bool = False, task: str = "", seed: int = 0
+) -> Domain: ...
+def domain_from_rows(
+    files: Sequence[_Rows], *, skip_bad: bool = False, task: str = "", seed: int = 0
+) -> Domain: ...
+def check_data(path: _Path, *, task: str = "", seed: int = 0) -> dict[str, Any]: ...
+def check_rows(files: Sequence[_Rows], *, task: str = "", seed: int = 0) -> dict[str, Any]: ...
+def domain_cards() -> list[dict[str, Any]]: ...
+def make_own_domain(
+    name: str,
+    *,
+    title: str,
+    files: Mapping[str, Sequence[_Path]],
+    rows: Mapping[str, Sequence[_Rows]],
+    fields: Mapping[str, str],
+    grader: str | Callable[[str, Example], Any],
+    labels: Sequence[str],
+    prompts: Sequence[tuple[str, str]],
+    few_shot: int,
+    max_answer_tokens: int,
+    stop_strings: Sequence[str],
+    skip_bad: bool,
+) -> Domain: ...
+def find_overlap(
+    train: Sequence[Domain],
+    test: Sequence[Domain],
+    *,
+    train_split: str = "train",
+    test_split: str = "test",
+    gram_words: int = 13,
+    similarity: float = 0.35,
+    items_max: int = 100000,
+    pairs_max: int = 1000,
+) -> list[dict[str, Any]]: ...
+def mixed_domain(name: str, parts: Sequence[Domain], weights: Sequence[float]) -> Domain: ...
+def without_items(domain: Domain, ids: Sequence[str], split: str = "test") -> Domain: ...
+
+# --- grade
+
+def graders() -> dict[str, str]: ...
+def grade(
+    name: str,
+    completion: str | bytes,
+    *,
+    answer: str = "",
+    choices: Sequence[str] = ...,
+    extra: Mapping[str, object] = ...,
+    id: str = "item",
+) -> Verdict: ...
+def math_equal(first: str | bytes, second: str | bytes) -> bool: ...
+def chosen_option(
+    logprobs: ArrayLike,
+    *,
+    score: str = "acc",
+    options: Sequence[str] = ...,
+    unconditional: ArrayLike | None = None,
+) -> int: ...
+def reciprocal_rank(gold: Sequence[Sequence[str]], answers: Sequence[str]) -> float: ...
+def list_scores(
+    gold: Sequence[Sequence[str]], answers: Sequence[str]
+) -> tuple[float, float, float]: ...
 
 # --- stats
 
@@ -460,6 +539,9 @@ class OptimStepResult:
 
 @final
 class Completion:
+    def __init__(
+        self, tokens: _Tokens, logprobs: ArrayLike, stop_reason: str = "length"
+    ) -> None: ...
     @property
     def tokens(self) -> NDArray[np.int32]: ...
     @property
@@ -468,9 +550,77 @@ class Completion:
     def stop_reason(self) -> str: ...
 
 @final
+class SampleRequest:
+    @property
+    def prompt(self) -> NDArray[np.int32]: ...
+    @property
+    def num_samples(self) -> int: ...
+    @property
+    def max_tokens(self) -> int: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def top_k(self) -> int: ...
+    @property
+    def top_p(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def stop_tokens(self) -> NDArray[np.int32] | None: ...
+    @property
+    def stop_strings(self) -> list[str]: ...
+
+@final
+class ScoreRequest:
+    @property
+    def tokens(self) -> NDArray[np.int32]: ...
+    @property
+    def first(self) -> int: ...
+
+@final
+class LoraConfig:
+    def __init__(
+        self,
+        *,
+        rank: int = 32,
+        alpha: float = 32.0,
+        seed: int = 0,
+        train_attn: bool = True,
+        train_mlp: bool = True,
+        train_unembed: bool = True,
+    ) -> None: ...
+    @property
+    def rank(self) -> int: ...
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def train_attn(self) -> bool: ...
+    @property
+    def train_mlp(self) -> bool: ...
+    @property
+    def train_unembed(self) -> bool: ...
+
+@final
+class AdamParams:
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def beta1(self) -> float: ...
+    @property
+    def beta2(self) -> float: ...
+    @property
+    def eps(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def grad_clip_norm(self) -> float: ...
+
+@final
 class Model:
     @staticmethod
-    def load(path: str, threads: int = 0, weights: str = "f32") -> Model: ...
+    def load(path: str, threads: int = 0, weights: str = "blocks") -> Model: ...
     @property
     def name(self) -> str: ...
     @property
@@ -481,10 +631,45 @@ class Model:
     def content_hash(self) -> str: ...
     @property
     def threads(self) -> int: ...
+    def profile(self) -> dict[str, tuple[float, float]]: ...
+    def measure_peak_flops(self) -> float: ...
     def sampler(self, adapter: _Path | None = None) -> Sampler: ...
+
+def examine_service(
+    url: str,
+    *,
+    api_key: str | None = None,
+    base_model: str = "",
+    samples_at_once: int = 512,
+    on_item: Callable[[tuple[str, str, str]], object] | None = None,
+) -> list[tuple[str, str, str]]: ...
+@final
+class Server:
+    def __init__(
+        self,
+        model: Model,
+        folder: _Path,
+        *,
+        name: str = "",
+        aliases: Sequence[str] = (),
+        tokenizer: str = "",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        api_keys: Sequence[str] = (),
+        compress: bool = False,
+    ) -> None: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    def stop(self) -> None: ...
+    def __enter__(self) -> Server: ...
+    def __exit__(self, *error: object) -> None: ...
 
 @final
 class Sampler:
+    @staticmethod
+    def wrap(sampler: CustomSampler) -> Sampler: ...
     def sample(
         self,
         prompt: _Tokens,
@@ -542,6 +727,9 @@ class Sampler:
 
 @final
 class TrainerInfo:
+    def __init__(
+        self, base_model: str, rank: int, trainable_parameters: int, optimizer_steps: int
+    ) -> None: ...
     @property
     def base_model(self) -> str: ...
     @property
@@ -564,6 +752,8 @@ class Trainer:
         train_unembed: bool = True,
         state_folder: _Path | None = None,
     ) -> None: ...
+    @staticmethod
+    def wrap(trainer: CustomTrainer) -> Trainer: ...
     @property
     def info(self) -> TrainerInfo: ...
     def forward(
@@ -583,12 +773,16 @@ class Trainer:
         data: Sequence[Datum],
         loss_fn: str = "cross_entropy",
         loss_fn_config: dict[str, float] = ...,
+        *,
+        all_logprobs: bool = True,
     ) -> ForwardBackwardResult: ...
     def forward_backward_async(
         self,
         data: Sequence[Datum],
         loss_fn: str = "cross_entropy",
         loss_fn_config: dict[str, float] = ...,
+        *,
+        all_logprobs: bool = True,
     ) -> Future[ForwardBackwardResult]: ...
     def forward_backward_custom(
         self, data: Sequence[Datum], loss: Callable[..., Any]
@@ -631,6 +825,7 @@ class StudySpec:
     pairs: list[tuple[str, str]]
     domain_files: dict[str, Any]
     conditions: list[str]
+    methods: list[str]
     model: str
     renderer: str
     seeds: list[int]
@@ -645,11 +840,22 @@ class StudySpec:
     learning_rate_end_share: float
     grad_clip_norm: float
     max_sequence_tokens: int
+    rl_steps: int
+    rl_problems: int
+    rl_group_size: int
+    rl_temperature: float
+    rl_loss: str
+    rl_advantage: str
+    rl_learning_rate: float
+    rl_learning_rate_end_share: float
+    rl_max_staleness: int
     items: int
     validation_items: int
     eval_every: int
     shots: int
     max_answer_tokens: int
+    price_file: str
+    priced_as: str
     threads: int
     def __init__(
         self,
@@ -658,6 +864,7 @@ class StudySpec:
         pairs: Sequence[tuple[str, str]] = ...,
         domain_files: dict[str, _Path] = ...,
         conditions: Sequence[str] = ...,
+        methods: Sequence[str] = ...,
         model: str = ...,
         renderer: str = ...,
         seeds: Sequence[int] = ...,
@@ -672,11 +879,22 @@ class StudySpec:
         learning_rate_end_share: float = ...,
         grad_clip_norm: float = ...,
         max_sequence_tokens: int = ...,
+        rl_steps: int = ...,
+        rl_problems: int = ...,
+        rl_group_size: int = ...,
+        rl_temperature: float = ...,
+        rl_loss: str = ...,
+        rl_advantage: str = ...,
+        rl_learning_rate: float = ...,
+        rl_learning_rate_end_share: float = ...,
+        rl_max_staleness: int = ...,
         items: int = ...,
         validation_items: int = ...,
         eval_every: int = ...,
         shots: int = ...,
         max_answer_tokens: int = ...,
+        price_file: str = ...,
+        priced_as: str = ...,
         threads: int = ...,
     ) -> None: ...
     @staticmethod
@@ -699,6 +917,8 @@ class Event:
     @property
     def loss(self) -> float: ...
     @property
+    def reward(self) -> float | None: ...
+    @property
     def tokens_per_second(self) -> float: ...
     @property
     def score(self) -> float: ...
@@ -714,10 +934,21 @@ class Event:
 _OnEvent = Callable[[Event], object] | None
 
 def set_models_folder(folder: _Path) -> None: ...
+def condition_exists(condition: str, method: str) -> bool: ...
+def preset(name: str) -> StudySpec: ...
+def preset_names() -> list[str]: ...
 def locate_model(model: str) -> Any: ...
-def run_study(spec: StudySpec, run_folder: _Path, on_event: _OnEvent = None) -> Report: ...
+def run_study(
+    spec: StudySpec,
+    run_folder: _Path,
+    on_event: _OnEvent = None,
+    backend: CustomBackend | None = None,
+) -> Report: ...
 def run_study_async(
-    spec: StudySpec, run_folder: _Path, on_event: _OnEvent = None
+    spec: StudySpec,
+    run_folder: _Path,
+    on_event: _OnEvent = None,
+    backend: CustomBackend | None = None,
 ) -> Future[Report]: ...
 
 @final
@@ -728,6 +959,8 @@ class PlannedLeg:
     def description(self) -> str: ...
     @property
     def parent(self) -> int | None: ...
+    @property
+    def learning(self) -> str: ...
     @property
     def seed(self) -> int: ...
     @property
@@ -753,7 +986,72 @@ class Plan:
     @property
     def total_units(self) -> float: ...
 
+@final
+class TokenForecast:
+    @property
+    def prefill(self) -> _Range: ...
+    @property
+    def sample(self) -> _Range: ...
+    @property
+    def train(self) -> _Range: ...
+
+@final
+class Detectable:
+    @property
+    def effect(self) -> float | None: ...
+    @property
+    def assumptions(self) -> str: ...
+
+@final
+class Advice:
+    @property
+    def change(self) -> str: ...
+    @property
+    def more_dollars(self) -> float: ...
+    @property
+    def more_hours(self) -> float: ...
+    @property
+    def gain_effect(self) -> float: ...
+
+@final
+class Forecast:
+    @property
+    def legs(self) -> list[TokenForecast]: ...
+    @property
+    def evaluations(self) -> list[TokenForecast]: ...
+    @property
+    def training(self) -> TokenForecast: ...
+    @property
+    def testing(self) -> TokenForecast: ...
+    @property
+    def training_exact(self) -> bool: ...
+    @property
+    def training_dollars(self) -> _Range: ...
+    @property
+    def testing_dollars(self) -> _Range: ...
+    @property
+    def naive_training_dollars(self) -> float: ...
+    @property
+    def priced_model(self) -> str: ...
+    @property
+    def price_date(self) -> str: ...
+    @property
+    def price_source(self) -> str: ...
+    @property
+    def price_origin(self) -> str: ...
+    @property
+    def hours(self) -> _Range: ...
+    @property
+    def gain(self) -> Detectable: ...
+    @property
+    def efficiency(self) -> Detectable: ...
+    @property
+    def correlation(self) -> Detectable: ...
+    @property
+    def advice(self) -> list[Advice]: ...
+
 def plan_study(spec: StudySpec) -> Plan: ...
+def forecast_study(spec: StudySpec) -> tuple[Plan, Forecast]: ...
 def check_sandbox() -> None: ...
 
 # --- results
@@ -826,6 +1124,8 @@ class CellReport:
     @property
     def target(self) -> str: ...
     @property
+    def method(self) -> str: ...
+    @property
     def conditions(self) -> list[ConditionSummary]: ...
     @property
     def accuracy(self) -> TransferMetrics: ...
@@ -849,7 +1149,24 @@ class CellReport:
     def protocol_hash(self) -> str: ...
     @property
     def items_hash(self) -> str: ...
+    @property
+    def zero_step_differences(self) -> int: ...
     def condition_chart_svg(self) -> str: ...
+
+@final
+class MethodEffect:
+    @property
+    def source(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def condition(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def accuracy(self) -> Metric: ...
+    @property
+    def bits_per_byte(self) -> Metric: ...
 
 @final
 class ItemResult:
@@ -866,6 +1183,10 @@ class ItemResult:
     @property
     def truncated(self) -> bool: ...
     @property
+    def question(self) -> str: ...
+    @property
+    def reference(self) -> str: ...
+    @property
     def completion(self) -> str: ...
     @property
     def answer(self) -> str: ...
@@ -879,6 +1200,12 @@ class ItemResult:
     def reference_bytes(self) -> int: ...
     @property
     def first_token_bytes(self) -> int: ...
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def sampled_tokens(self) -> int: ...
+    @property
+    def scored_tokens(self) -> int: ...
 
 @final
 class EvaluationResult:
@@ -903,6 +1230,23 @@ class CurvePoint:
     def bits_per_byte(self) -> float: ...
 
 @final
+class RewardPoint:
+    @property
+    def step(self) -> int: ...
+    @property
+    def reward(self) -> float: ...
+    @property
+    def trained_reward(self) -> float: ...
+    @property
+    def kl_to_base(self) -> float | None: ...
+    @property
+    def groups(self) -> int: ...
+    @property
+    def silent_groups(self) -> int: ...
+    @property
+    def answer_tokens(self) -> float: ...
+
+@final
 class Curve:
     @property
     def condition(self) -> str: ...
@@ -910,6 +1254,8 @@ class Curve:
     def seed(self) -> int: ...
     @property
     def points(self) -> list[CurvePoint]: ...
+    @property
+    def rewards(self) -> list[RewardPoint]: ...
 
 @final
 class CellResult:
@@ -918,10 +1264,13 @@ class CellResult:
     @property
     def target(self) -> str: ...
     @property
+    def method(self) -> str: ...
+    @property
     def evaluations(self) -> list[EvaluationResult]: ...
     @property
     def curves(self) -> list[Curve]: ...
     def learning_curve_svg(self) -> str: ...
+    def reward_curve_svg(self) -> str: ...
 
 @final
 class LegSummary:
@@ -937,6 +1286,14 @@ class LegSummary:
     def seconds(self) -> float: ...
     @property
     def skipped_examples(self) -> int: ...
+    @property
+    def learning(self) -> str: ...
+    @property
+    def sampled_tokens(self) -> int: ...
+    @property
+    def prefill_tokens(self) -> int: ...
+    @property
+    def rewards(self) -> list[RewardPoint]: ...
 
 @final
 class StudyResult:
@@ -963,6 +1320,8 @@ class Report:
     def result(self) -> StudyResult: ...
     @property
     def cells(self) -> list[CellReport]: ...
+    @property
+    def effects(self) -> list[MethodEffect]: ...
     def to_json(self) -> str: ...
     def to_markdown(self) -> str: ...
     def to_html(self) -> str: ...

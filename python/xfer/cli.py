@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import xfer
-from xfer import _native, cli_study, cli_tools
+from xfer import _native, cli_data, cli_serve, cli_study, cli_tools, cli_train
 
 app = typer.Typer(
     name="xfer",
@@ -26,6 +26,9 @@ app = typer.Typer(
 )
 cli_study.add_to(app)
 cli_tools.add_to(app)
+cli_data.add_to(app)
+cli_serve.add_to(app)
+cli_train.add_to(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -15,11 +15,16 @@ import typer
 
 import xfer
 from xfer import _native
+from xfer.plan import plan_content, plan_lines
 from xfer.progress import LineDisplay, LiveDisplay, duration
 from xfer.study import default_run_folder
 
 StudyFile = Annotated[
-    Path | None, typer.Argument(help="A study file (TOML). Left out: the built-in pilot.")
+    Path | None,
+    typer.Argument(
+        help="A study file (TOML), or the name of a built-in study: pilot, main, full_matrix. "
+        "Left out: the pilot."
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -91,36 +96,29 @@ def run(
 
 
 def plan(study: StudyFile = None, settings: Settings = None, as_json: AsJson = False) -> None:
-    """Show what a study will train and test; nothing is run."""
+    """Show what a study will train and test, what it will cost and what it can show.
+
+    Nothing is run. Supervised training is counted exactly; sampled answers are a range.
+    """
     spec = read_spec(study, settings)
-    planned = _native.plan_study(spec)
-    legs = [
-        {"description": leg.description, "steps": leg.steps, "seed": leg.seed, "key": leg.key}
-        for leg in planned.legs
-    ]
-    tests = [
-        {"description": e.description, "items": e.items, "key": e.key} for e in planned.evaluations
-    ]
+    planned, forecast = _native.forecast_study(spec)
     if as_json:
-        content = {"legs": legs, "evaluations": tests, "legs_without_sharing": planned.naive_legs}
-        typer.echo(json.dumps(content, indent=2))
+        typer.echo(json.dumps(plan_content(spec, planned, forecast), indent=2))
         return
-    typer.echo(
-        f"{spec.name}: {len(legs)} training runs ({planned.naive_legs} without sharing), "
-        f"{len(tests)} evaluations"
-    )
-    for leg in legs:
-        typer.echo(f"  train  {leg['description']}: {leg['steps']} steps")
-    for test in tests:
-        typer.echo(f"  test   {test['description']}: {test['items']} items")
+    for line in plan_lines(spec, planned, forecast):
+        typer.echo(line)
 
 
 def status(run_folder: RunFolder, as_json: AsJson = False) -> None:
     """Show how far a run is."""
     result = xfer.load_result(run_folder)
     spec = result.spec
-    trained = [c for c in spec.conditions if c != "baseline"]
-    per_pair = len(trained) * len(spec.seeds) + ("baseline" in spec.conditions)
+    per_pair = sum(
+        1 if condition == "baseline" else len(spec.seeds)
+        for method in spec.methods
+        for condition in spec.conditions
+        if _native.condition_exists(condition, method)
+    )
     wanted = per_pair * len(spec.pairs)
     done = sum(len(cell.evaluations) for cell in result.study.cells)
     content: dict[str, Any] = {
@@ -160,8 +158,13 @@ def report(
 
 
 def read_spec(study: Path | None, settings: list[str] | None) -> xfer.StudySpec:
-    """The study of a file, or the pilot, with single keys replaced."""
-    spec = xfer.StudySpec() if study is None else xfer.StudySpec.from_toml_file(study)
+    """The study of a file or by its name, or the pilot, with single keys replaced."""
+    if study is None:
+        spec = xfer.StudySpec()
+    elif str(study) in _native.preset_names() and not study.exists():
+        spec = _native.preset(str(study))
+    else:
+        spec = xfer.StudySpec.from_toml_file(study)
     for setting in settings or []:
         _set(spec, setting)
     spec.validate()
@@ -170,7 +173,9 @@ def read_spec(study: Path | None, settings: list[str] | None) -> xfer.StudySpec:
 
 def _set(spec: xfer.StudySpec, setting: str) -> None:
     key, equals, text = setting.partition("=")
-    name = key.strip().rpartition(".")[2]  # train.steps is as good as steps
+    section, _, name = key.strip().rpartition(".")  # train.steps is as good as steps
+    if section == "rl":
+        name = f"rl_{name}"
     if not equals or name not in _keys(spec):
         raise xfer.Error(
             f"--set {setting}: must be KEY=VALUE with KEY one of {', '.join(_keys(spec))}",

@@ -1,4 +1,4 @@
-"""Commands about models, data and this machine: sample, data, doctor."""
+"""Commands about models and this machine: sample, doctor."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ import os
 import platform
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import xfer
-from xfer import _native
+from xfer import _native, cli_serve
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-
-data = typer.Typer(help="Look at domains.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
     app.command("sample")(sample)
-    app.add_typer(data, name="data")
     app.command("doctor")(doctor)
 
 
@@ -71,49 +68,22 @@ def sample(
         typer.echo(answer["text"])
 
 
-@data.command("list")
-def list_domains(as_json: AsJson = False) -> None:
-    """List the built-in domains."""
-    found = [(name, xfer.domain(name)) for name in xfer.domains()]
-    if as_json:
-        typer.echo(json.dumps([{"name": name, "title": d.title} for name, d in found], indent=2))
-        return
-    for name, domain in found:
-        typer.echo(f"{name:10} {domain.title}")
-
-
-@data.command("show")
-def show(
-    domain: Annotated[str, typer.Argument(help="A built-in domain, or a dataset file.")],
-    split: Annotated[str, typer.Option(help="train, validation, test or heldout.")] = "test",
-    index: Annotated[int, typer.Option(min=0, help="Which example.")] = 0,
+def doctor(
+    url: Annotated[
+        str, typer.Option(help="A Tinker-compatible service to examine in place of this machine.")
+    ] = "",
+    model: Annotated[
+        str, typer.Option(help="The base model to use there; the first it lists if not given.")
+    ] = "",
+    samples: Annotated[
+        int, typer.Option(min=1, help="How many samples it must bear at once.")
+    ] = 512,
     as_json: AsJson = False,
 ) -> None:
-    """Print one example of a domain."""
-    opened = xfer.domain(domain) if domain in xfer.domains() else _file_domain(domain)
-    example = opened.example(split, index)
-    prompt = opened.prompts[0].apply(example.question)
-    if as_json:
-        fields = ("id", "question", "solution", "answer", "choices", "kind", "extra")
-        content: dict[str, Any] = {name: getattr(example, name) for name in fields}
-        typer.echo(json.dumps(content | {"prompt": prompt}, indent=2, ensure_ascii=False))
+    """Check what this machine offers, or how far a service keeps to the protocol."""
+    if url:
+        cli_serve.examine(url, model, samples, as_json)
         return
-    typer.echo(f"{opened.name}, {split} {index} of {opened.size(split)}, id {example.id}\n")
-    typer.echo(f"{prompt}\n\n{example.solution}")
-
-
-def _file_domain(name: str) -> xfer.Domain:
-    if not Path(name).exists():
-        raise xfer.Error(
-            f"unknown domain {name!r} (built in: {', '.join(xfer.domains())}; "
-            "a dataset file's path is also allowed)",
-            "invalid_argument",
-        )
-    return xfer.domain_from_file(Path(name))
-
-
-def doctor(as_json: AsJson = False) -> None:
-    """Check what this machine offers."""
     checks = [*_machine(), _sandbox(), *(_model(size) for size in ("small", "large"))]
     if as_json:
         fields = ("check", "ok", "detail")

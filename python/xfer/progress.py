@@ -64,6 +64,7 @@ class Status:
         self.title = f"{spec.name}: {pairs} on {spec.model}, {seeds}, kept in {folder}"
         self.doing = "loading the model"
         self.detail = ""
+        self._step = ""
         self.share = 0.0
         self.seconds_left = 0.0
         self._started = time.monotonic()
@@ -76,17 +77,19 @@ class Status:
         if event.seconds_left > 0:
             self.seconds_left, self._left_at = event.seconds_left, time.monotonic()
         kind = event.kind
-        if kind in ("leg_started", "step"):
+        if kind in ("leg_started", "sampling", "step"):
             self.doing = f"training {event.text}"
         elif kind in ("eval_started", "eval_progress"):
             self.doing = f"testing {event.text}"
         if kind in ("leg_started", "eval_started"):
-            self.detail = ""
+            self.detail = self._step = ""
+        elif kind == "sampling":
+            self.detail = f"{self._step}answering problem {event.step}/{event.steps}"
         elif kind == "step":
-            self.detail = (
-                f"step {event.step}/{event.steps}, loss {event.loss:.3f}, "
-                f"{event.tokens_per_second:,.0f} tokens/s"
-            )
+            supervised = event.reward is None
+            seen = f"loss {event.loss:.3f}" if supervised else f"reward {event.reward:.1%}"
+            self._step = f"step {event.step}/{event.steps}, {seen}, "
+            self.detail = f"{self._step}{event.tokens_per_second:,.0f} tokens/s"
         elif kind == "eval_progress":
             self.detail = f"item {event.step}/{event.steps}"
             if event.tokens_per_second > 0:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Result:
     """A study's findings. In a notebook it shows itself as a table with charts.
 
-    `cells` has one entry for each (source, target) with its conditions, metrics and reading;
-    `study` has every answer of every test item.
+    `cells` has one entry for each (source, target, method) with its conditions, metrics and
+    reading; `effects` compares the methods of each pair; `study` has every answer of every test
+    item.
     """
 
     def __init__(self, native: _native.Report) -> None:
@@ -27,6 +28,11 @@ class Result:
     @property
     def cells(self) -> list[_native.CellReport]:
         return self._native.cells
+
+    @property
+    def effects(self) -> list[_native.MethodEffect]:
+        """What a method did beyond supervised learning, where both were run on a pair."""
+        return self._native.effects
 
     @property
     def study(self) -> _native.StudyResult:
@@ -41,13 +47,15 @@ class Result:
         """The whole report as a dictionary; its form is described in docs/report-schema.md."""
         return dict(json.loads(self.to_json()))
 
-    def cell(self, source: str, target: str) -> _native.CellReport:
-        """The findings of one pair; raises KeyError naming the pairs there are."""
+    def cell(self, source: str, target: str, method: str | None = None) -> _native.CellReport:
+        """The findings of one pair, under the study's first method unless one is named; raises
+        KeyError naming the cells there are."""
         for cell in self.cells:
-            if (cell.source, cell.target) == (source, target):
+            if (cell.source, cell.target) == (source, target) and method in (None, cell.method):
                 return cell
-        known = ", ".join(f"{c.source} -> {c.target}" for c in self.cells)
-        raise KeyError(f"no cell {source} -> {target} (there are: {known})")
+        known = ", ".join(f"{c.source} -> {c.target} ({c.method})" for c in self.cells)
+        wanted = f"{source} -> {target}" + (f" ({method})" if method else "")
+        raise KeyError(f"no cell {wanted} (there are: {known})")
 
     def table(self, width: int = 100) -> str:
         """The table as plain text of at most `width` columns."""
@@ -87,6 +95,7 @@ class Result:
             {
                 "source": cell.source,
                 "target": cell.target,
+                "method": cell.method,
                 "condition": evaluation.condition,
                 "seed": evaluation.seed,
                 "item": item.item_id,
@@ -96,6 +105,8 @@ class Result:
                 "truncated": item.truncated,
                 "reference_bits": item.reference_bits,
                 "reference_bytes": item.reference_bytes,
+                "question": item.question,
+                "reference": item.reference,
                 "completion": item.completion,
                 "answer": item.answer,
                 "failure": item.failure,
@@ -107,7 +118,7 @@ class Result:
         return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
-        pairs = ", ".join(f"{c.source} -> {c.target}" for c in self.cells)
+        pairs = ", ".join(f"{source} -> {target}" for source, target in self.spec.pairs)
         return f"<xfer.Result of {self.spec.name}: {pairs}>"
 
     def __str__(self) -> str:
@@ -164,7 +175,8 @@ def _cell_html(cell: _native.CellReport, found: _native.CellResult) -> str:
     warnings = "".join(f"<li>{html.escape(w)}</li>" for w in cell.warnings)
     return (
         f"<div class='xfer-cell'><h4>{html.escape(cell.source)} &rarr; "
-        f"{html.escape(cell.target)}</h4>"
+        f"{html.escape(cell.target)}"
+        f"{'' if cell.method == 'sl' else ', ' + cell.method.replace('_', ' + ').upper()}</h4>"
         + _table_html(["condition", "accuracy, %", "bits per byte"], conditions)
         + _table_html(
             ["score", "Transfer Gain", "Efficiency", "Relative Transfer", "above control"], metrics
@@ -173,5 +185,6 @@ def _cell_html(cell: _native.CellReport, found: _native.CellResult) -> str:
         + (f"<ul>{warnings}</ul>" if warnings else "")
         + cell.condition_chart_svg()
         + found.learning_curve_svg()
+        + (found.reward_curve_svg() if any(c.rewards for c in found.curves) else "")
         + "</div>"
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from xfer import _native
 from xfer._native import StudySpec
+from xfer.custom import CustomBackend
 from xfer.result import Result
 
 PathLike = str | os.PathLike[str]
@@ -18,34 +19,44 @@ Listener = Any  # called with an Event; the display modules are imported only wh
 
 
 def run_study(
-    study: StudySpec | PathLike, run_folder: PathLike | None = None, *, progress: bool = True
+    study: StudySpec | PathLike,
+    run_folder: PathLike | None = None,
+    *,
+    backend: CustomBackend | None = None,
+    progress: bool = True,
 ) -> Result:
     """Runs a study, or takes it up where it stopped, and writes its report into `run_folder`.
 
     `study` is a StudySpec or the path of a study file; `run_folder` is runs/<study name> unless
-    given. Safe to call again after an interrupt: finished steps are not repeated. Raises
+    given. `backend` trains and samples in place of the embedded engine; the study's `model` then
+    only names it. Safe to call again after an interrupt: finished steps are not repeated. Raises
     `xfer.Error` ("run_mismatch") when the folder holds another study.
     """
     spec = _as_spec(study)
     folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
     with _display(spec, folder, progress) as listener:
-        return Result(_native.run_study(spec, folder, listener))
+        return Result(_native.run_study(spec, folder, listener, backend))
 
 
 async def run_study_async(
-    study: StudySpec | PathLike, run_folder: PathLike | None = None, *, progress: bool = True
+    study: StudySpec | PathLike,
+    run_folder: PathLike | None = None,
+    *,
+    backend: CustomBackend | None = None,
+    progress: bool = True,
 ) -> Result:
     """`run_study` without blocking the running event loop. Cancelling stops it at a safe point."""
     spec = _as_spec(study)
     folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
     with _display(spec, folder, progress) as listener:
-        return Result(await _native.run_study_async(spec, folder, listener))
+        return Result(await _native.run_study_async(spec, folder, listener, backend))
 
 
 def run_transfer_experiment(
     source: str = "math",
     target: str = "code",
     *,
+    method: str | None = None,
     model: str | None = None,
     seeds: Sequence[int] | None = None,
     steps: int | None = None,
@@ -55,12 +66,14 @@ def run_transfer_experiment(
     **more: Any,
 ) -> Result:
     """How much training on `source` improves `target`: baseline, transfer, direct, sequential,
-    joint and the format control.
+    joint and the format's control.
 
-    Options left out have the pilot's values (`xfer.StudySpec()`); `more` takes any other option of
-    a StudySpec. The same call with the same options resumes or just reports its earlier run.
+    `method` is "sl" (supervised, the default), "rl" (reinforcement learning) or "sl_rl" (the one
+    after the other); the option `methods` takes a list of them instead. Options left out have the
+    pilot's values (`xfer.StudySpec()`); `more` takes any other option of a StudySpec. The same call
+    with the same options resumes or just reports its earlier run.
     """
-    chosen = {"model": model, "seeds": seeds, "steps": steps, "items": items, **more}
+    chosen = _chosen(method, model=model, seeds=seeds, steps=steps, items=items, **more)
     spec = transfer_spec(source, target, chosen)
     return run_study(spec, run_folder, progress=progress)
 
@@ -69,6 +82,7 @@ async def run_transfer_experiment_async(
     source: str = "math",
     target: str = "code",
     *,
+    method: str | None = None,
     model: str | None = None,
     seeds: Sequence[int] | None = None,
     steps: int | None = None,
@@ -78,9 +92,15 @@ async def run_transfer_experiment_async(
     **more: Any,
 ) -> Result:
     """`run_transfer_experiment` without blocking the running event loop."""
-    chosen = {"model": model, "seeds": seeds, "steps": steps, "items": items, **more}
+    chosen = _chosen(method, model=model, seeds=seeds, steps=steps, items=items, **more)
     spec = transfer_spec(source, target, chosen)
     return await run_study_async(spec, run_folder, progress=progress)
+
+
+def _chosen(method: str | None, **options: Any) -> dict[str, Any]:
+    if method is not None and options.get("methods") is not None:
+        raise TypeError("give either method or methods")
+    return options if method is None else {**options, "methods": [method]}
 
 
 def transfer_spec(source: str, target: str, options: dict[str, Any]) -> StudySpec:

@@ -1,54 +1,65 @@
-// Datasets whose examples are lines of files.
+// Datasets whose examples are rows of files.
 #pragma once
 
-#include "domains/jsonl_file.hpp"
+#include "domains/readers/form.hpp"
 #include "xfer/dataset.hpp"
-#include "xfer/domains/domain.hpp"
 
 #include <array>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace xfer::domains {
 
-/// Turns one line into an example (all but `id`); throws `bad_data`.
-using ReadExample = Example (*)(const Record& record);
+/// One file of a dataset and how it is read.
+struct FilePart {
+  std::shared_ptr<const RecordFile> file;
+  std::shared_ptr<const Reader> reader;
+  /// What the names of the file and its folders say.
+  std::optional<Split> split;
+  std::string stem;
+};
 
-/// Rows of one or more files, sorted into splits when they are first read; texts stay in the files.
+/// Where an example is: file, row, and number within the row.
+struct RowPlace {
+  std::uint64_t row = 0;
+  std::uint32_t part = 0;
+  std::uint32_t number = 0;
+};
+
+/// Examples are read from their files when asked for; only their places are kept.
 class FileDataset final : public Dataset {
 public:
-  FileDataset(std::string name, ReadExample read) : name_(std::move(name)), read_(read) {}
+  /// `settings` is what, besides the files, decides the examples.
+  FileDataset(std::string name, std::vector<FilePart> parts, std::string settings)
+      : name_(std::move(name)), parts_(std::move(parts)), settings_(std::move(settings)) {}
 
   std::string_view name() const noexcept override { return name_; }
-  /// Before the dataset is shared: adds a file, and rows of it to splits.
-  std::size_t add_file(std::shared_ptr<const JsonlFile> file);
-  void add_row(Split split, std::size_t file, std::size_t line, std::string id);
+  const std::vector<FilePart>& parts() const noexcept { return parts_; }
+  /// Before the dataset is shared.
+  void add_row(Split split, const RowPlace& place) {
+    rows_[static_cast<std::size_t>(split)].push_back(place);
+  }
+  /// All examples of a row with their ids. Throws `bad_data`.
+  Reading read_row(std::uint32_t part, std::uint64_t row, const Record& record) const;
+  Example example(const RowPlace& place) const;
 
 private:
-  struct Row {
-    std::size_t file;
-    std::size_t line;
-    std::string id;
-  };
-  const std::vector<Row>& rows(Split split) const { return rows_[static_cast<std::size_t>(split)]; }
+  const std::vector<RowPlace>& rows(Split split) const {
+    return rows_[static_cast<std::size_t>(split)];
+  }
   std::size_t do_size(Split split) const override { return rows(split).size(); }
-  Example do_at(Split split, std::size_t index) const override;
+  Example do_at(Split split, std::size_t index) const override {
+    return example(rows(split)[index]);
+  }
   std::string do_manifest_hash(Split split) const override;
 
   std::string name_;
-  ReadExample read_;
-  std::vector<std::shared_ptr<const JsonlFile>> files_;
-  std::array<std::vector<Row>, all_splits.size()> rows_;
+  std::vector<FilePart> parts_;
+  std::string settings_;
+  std::array<std::vector<RowPlace>, all_splits.size()> rows_;
 };
-
-/// Whether the first line looks like GSM8K's, and the domain of such a file. A `train...` and a
-/// `test...` file of the same ending in one folder are read together.
-bool looks_like_gsm8k(const Record& first);
-Domain gsm8k_domain(std::shared_ptr<const JsonlFile> file);
-
-bool looks_like_mbpp(const Record& first);
-Domain mbpp_domain(std::shared_ptr<const JsonlFile> file);
 
 }  // namespace xfer::domains

@@ -49,14 +49,10 @@ bool under_usr(const std::string& path) { return path.starts_with("/usr/"); }
 
 /// A Python outside /usr may be a wrapper script; it knows its own place best.
 void ask_python(const std::string& path, CageTools& tools) {
-  const ProcessSpec spec{
-      .argv = {path, "-I", "-S", "-c",
-               "import os, sys; print(os.path.realpath(sys.executable)); print(sys.base_prefix)"},
-      .input = {},
-      .extra_input = {},
-      .wall_time = std::chrono::seconds(20),
-      .output_bytes = 16384};
-  const ProcessOutcome outcome = run_process(spec);
+  const ProcessOutcome outcome = run_process(
+      {path, "-I", "-S", "-c",
+       "import os, sys; print(os.path.realpath(sys.executable)); print(sys.base_prefix)"},
+      std::chrono::seconds(20), 16384);
   const std::size_t line = outcome.out.find('\n');
   if (outcome.status != 0 || line == std::string::npos) return;
   const std::string python(trim(std::string_view(outcome.out).substr(0, line)));
@@ -97,15 +93,15 @@ CageTools find_cage_tools() {
   return tools;
 }
 
-std::vector<std::string> cage_command(const CageTools& tools, std::uint64_t folder_bytes,
-                                      const std::string& script) {
+std::vector<std::string> cage_command(const CageTools& tools, const std::string& script) {
   std::vector<std::string> command;
   // As root we would be the host's root in our own namespaces too, and exempt from limits.
   if (!tools.setpriv.empty())
     append(command, {tools.setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", "--"});
+  // The one right that is kept is for making a namespace for each program; programs lose it.
   append(command, {tools.bwrap, "--unshare-all", "--unshare-user", "--die-with-parent",
                    "--new-session", "--hostname", "sandbox", "--uid", "65534", "--gid", "65534",
-                   "--cap-drop", "ALL", "--seccomp", "4", "--ro-bind", "/usr", "/usr"});
+                   "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--ro-bind", "/usr", "/usr"});
   for (const char* folder : {"/bin", "/lib", "/lib64", "/lib32"}) {
     std::error_code error;
     if (fs::is_symlink(folder, error))
@@ -116,10 +112,13 @@ std::vector<std::string> cage_command(const CageTools& tools, std::uint64_t fold
   append(command, {"--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"});
   if (!tools.python_prefix.empty())
     append(command, {"--ro-bind", tools.python_prefix, tools.python_prefix});
-  append(command, {"--proc", "/proc", "--dev", "/dev", "--size", std::to_string(folder_bytes),
-                   "--tmpfs", "/work", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir",
-                   "/work", "--clearenv", "--setenv", "PATH", "/usr/bin", "--setenv", "LANG",
-                   "C.UTF-8", "--", tools.python, "-I", "-S", "-B", "-c", script});
+  // bwrap's own /dev would bring terminals, and a second user namespace in which that one right
+  // does not reach.
+  for (const char* device : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"})
+    append(command, {"--dev-bind", device, device});
+  append(command, {"--proc", "/proc", "--dir", "/work", "--remount-ro", "/", "--chdir", "/work",
+                   "--clearenv", "--setenv", "PATH", "/usr/bin", "--setenv", "LANG", "C.UTF-8",
+                   "--", tools.python, "-I", "-S", "-B", "-c", script});
   return command;
 }
 

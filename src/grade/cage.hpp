@@ -1,7 +1,6 @@
 // What this machine has to build a cage from, and the command line that builds it.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,9 +20,8 @@ struct CageTools {
 /// Looks for them. Throws `not_available` naming the one that is missing and its package.
 CageTools find_cage_tools();
 
-/// The command that runs `script` (text, given to the interpreter with -c) in a cage whose working
-/// folder holds at most `folder_bytes`. Descriptor 4 must hold the system-call filter.
-std::vector<std::string> cage_command(const CageTools& tools, std::uint64_t folder_bytes,
-                                      const std::string& script);
+/// The command that runs `script` (text, given to the interpreter with -c) in a cage. Its folder
+/// /work is a place to put a working folder, and its only right is to make namespaces.
+std::vector<std::string> cage_command(const CageTools& tools, const std::string& script);
 
 }  // namespace xfer::grade

@@ -72,7 +72,7 @@ public:
       verdict.failure = "no final answer: no '#' in the text";
       return verdict;
     }
-    verdict.extracted = true;
+    verdict.extracted = verdict.strict_extracted = true;
     verdict.answer = std::string(*found);
     for (const Point& point : points) {
       const auto result = evaluate_expression(*found, point.variables);
@@ -85,7 +85,7 @@ public:
         return verdict;
       }
     }
-    verdict.score = 1.0;
+    verdict.score = verdict.strict_score = 1.0;
     return verdict;
   }
 

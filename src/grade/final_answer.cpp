@@ -17,10 +17,10 @@ public:
       verdict.failure = "no final answer: no '#' in the text";
       return verdict;
     }
-    verdict.extracted = true;
+    verdict.extracted = verdict.strict_extracted = true;
     verdict.answer = std::string(*found);
     if (*found == trim(example.answer))
-      verdict.score = 1.0;
+      verdict.score = verdict.strict_score = 1.0;
     else
       verdict.failure = "differs from the reference";
     return verdict;

@@ -18,6 +18,13 @@ constexpr std::array entries = {
     Entry{"code_expression", make_code_expression},
     Entry{"gsm8k", make_gsm8k},
     Entry{"python_tests", make_python_tests},
+    Entry{"choice", make_choice},
+    Entry{"label", make_label},
+    Entry{"number", make_number},
+    Entry{"factoid", make_factoid},
+    Entry{"list", make_list},
+    Entry{"humaneval", make_humaneval},
+    Entry{"math", make_math},
 };
 
 }  // namespace

@@ -24,7 +24,8 @@ std::optional<NumberToken> find_answer(std::string_view text) {
 }
 
 /// Lenient, as lm-evaluation-harness's "flexible-extract" for this data set: the last number
-/// counts, but a marked one is preferred. Numbers are compared as decimals.
+/// counts, but a marked one is preferred. Strictly, only the data set's own mark "####" counts.
+/// Numbers are compared as decimals.
 class Gsm8k final : public Grader {
 public:
   std::string_view name() const noexcept override { return "gsm8k"; }
@@ -41,6 +42,9 @@ public:
       verdict.failure = "no number in the text";
       return verdict;
     }
+    const auto marked = number_behind(completion, "####");
+    verdict.strict_extracted = marked.has_value();
+    verdict.strict_score = marked && marked->value == reference->value ? 1.0 : 0.0;
     verdict.extracted = true;
     verdict.answer = std::string(found->text);
     if (found->value == reference->value)

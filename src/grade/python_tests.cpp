@@ -40,7 +40,7 @@ public:
     std::vector<std::string> checks = read_checks(example);
     ExtractedCode extracted = extract_python(completion);
     Verdict verdict;
-    verdict.extracted = !trim(extracted.code).empty();
+    verdict.extracted = verdict.strict_extracted = !trim(extracted.code).empty();
     verdict.answer = extracted.code;
     if (!verdict.extracted) {
       verdict.failure = "no code in the text";
@@ -48,7 +48,7 @@ public:
     }
     const SandboxRun run = Sandbox().run({std::move(extracted.code), std::move(checks)});
     verdict.failure = run.failure;
-    verdict.score = run.end == SandboxEnd::completed ? 1.0 : 0.0;
+    verdict.score = verdict.strict_score = run.end == SandboxEnd::completed ? 1.0 : 0.0;
     return verdict;
   }
 };

@@ -1,17 +1,18 @@
 #include "xfer/grade/sandbox.hpp"
 
-#include "grade/bootstrap.hpp"
 #include "grade/cage.hpp"
-#include "grade/sandbox_process.hpp"
 #include "grade/syscall_filter.hpp"
+#include "grade/worker_pool.hpp"
 #include "xfer/error.hpp"
 
 #include <sys/random.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <memory>
+#include <mutex>
 
 namespace xfer::grade {
 namespace {
@@ -33,27 +34,19 @@ std::string make_nonce() {
   return text;
 }
 
-/// The bootstrap's input; see there.
+/// What the program reads; see `zygote.hpp`.
 std::string make_payload(const SandboxProgram& program, const SandboxLimits& limits,
                          const std::string& nonce) {
-  // Two more than threads: the program itself and bubblewrap's reaper count too.
+  // Four more than threads: the program itself and the processes above it count too.
   std::string text = std::to_string(limits.cpu_time.count()) + " " +
                      std::to_string(limits.memory_bytes) + " " +
                      std::to_string(limits.file_bytes) + " " +
-                     std::to_string(limits.threads + 2) + " " + nonce + " " +
+                     std::to_string(limits.threads + 4) + " " + nonce + " " +
                      std::to_string(program.code.size());
   for (const std::string& check : program.checks) text += " " + std::to_string(check.size());
   text += "\n" + program.code;
   for (const std::string& check : program.checks) text += check;
   return text;
-}
-
-/// bubblewrap passes on a signal as exit code 128 + signal.
-int signal_of(int status) noexcept {
-  if (status == -1) return 0;
-  if (WIFSIGNALED(status)) return WTERMSIG(status);
-  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-  return code > 128 && code < 128 + 65 ? code - 128 : 0;
 }
 
 std::string describe_signal(int number) {
@@ -67,18 +60,15 @@ std::string describe_signal(int number) {
   }
 }
 
-SandboxRun interpret(ProcessOutcome&& outcome, const std::string& nonce) {
+SandboxRun interpret(WorkerOutcome&& outcome, const std::string& nonce) {
   const std::string_view report = outcome.report;
-  if (!report.starts_with("S\n")) {
-    const std::string reason = outcome.err.substr(0, 300);
+  if (!report.starts_with("S\n"))
     throw Error(Errc::not_available,
-                "sandbox: the cage did not start" +
-                    (outcome.timed_out ? std::string(" in time") : ": " + reason) +
-                    " (needed: bubblewrap 0.7 or newer, unprivileged user namespaces, seccomp)");
-  }
+                "sandbox: the cage did not take on its limits" +
+                    (outcome.timed_out ? std::string(" in time")
+                                       : ": " + outcome.err.substr(0, 300)));
   SandboxRun run;
   const std::string_view verdict = report.substr(2, report.find('\n', 2) - 2);
-  const int signal = signal_of(outcome.status);
   if (verdict == "P" + nonce) {
     run.end = SandboxEnd::completed;
   } else if (verdict.starts_with('F')) {
@@ -87,9 +77,9 @@ SandboxRun interpret(ProcessOutcome&& outcome, const std::string& nonce) {
   } else if (outcome.timed_out) {
     run.end = SandboxEnd::timed_out;
     run.failure = "timed out";
-  } else if (signal != 0) {
+  } else if (outcome.signal != 0) {
     run.end = SandboxEnd::killed;
-    run.failure = describe_signal(signal);
+    run.failure = describe_signal(outcome.signal);
   } else {
     run.end = SandboxEnd::exited;
     run.failure = "exited before its checks were done";
@@ -100,32 +90,25 @@ SandboxRun interpret(ProcessOutcome&& outcome, const std::string& nonce) {
   return run;
 }
 
-/// What every cage of this process shares.
-struct Cage {
-  CageTools tools;
-  std::string filter;  ///< the bytes of the system-call filter
+SandboxRun run_in(WorkerPool& pool, const SandboxProgram& program, const SandboxLimits& limits) {
+  const std::string nonce = make_nonce();
+  const std::string payload = make_payload(program, limits, nonce);
+  return interpret(pool.run({.payload = payload,
+                             .folder_bytes = limits.file_bytes,
+                             .wall_time = limits.wall_time,
+                             .output_bytes = limits.output_bytes}),
+                   nonce);
+}
 
-  static Cage build() {
-    const auto instructions = make_syscall_filter();
-    if (instructions.empty())
-      throw Error(Errc::not_available,
-                  "sandbox: no system-call filter for this processor (known: x86_64, aarch64)");
-    Cage cage{find_cage_tools(), std::string(instructions.size() * sizeof(sock_filter), '\0')};
-    std::memcpy(cage.filter.data(), instructions.data(), cage.filter.size());
-    return cage;
-  }
-
-  SandboxRun run(const SandboxProgram& program, const SandboxLimits& limits) const {
-    const std::string nonce = make_nonce();
-    const std::string payload = make_payload(program, limits, nonce);
-    const ProcessSpec spec{.argv = cage_command(tools, limits.file_bytes, bootstrap),
-                           .input = payload,
-                           .extra_input = filter,
-                           .wall_time = limits.wall_time,
-                           .output_bytes = limits.output_bytes};
-    return interpret(run_process(spec), nonce);
-  }
-};
+std::unique_ptr<WorkerPool> make_pool() {
+  const auto instructions = make_syscall_filter();
+  if (instructions.empty())
+    throw Error(Errc::not_available,
+                "sandbox: no system-call filter for this processor (known: x86_64, aarch64)");
+  std::string filter(instructions.size() * sizeof(sock_filter), '\0');
+  std::memcpy(filter.data(), instructions.data(), filter.size());
+  return std::make_unique<WorkerPool>(find_cage_tools(), std::move(filter));
+}
 
 /// Looks at the cage from inside: each check is a wall that must be there. The interpreter's own
 /// folder may lie in a home folder, and is then the only thing to be seen there.
@@ -162,28 +145,37 @@ def refused(call, *args):
            "open('file', 'w').write('x' * 1000)"}};
 }
 
-struct CageOrFault {
-  Cage cage;
+struct PoolOrFault {
+  std::unique_ptr<WorkerPool> pool;
   std::string fault;
+  ::pid_t process = 0;
 };
 
-const CageOrFault& shared_cage() {
-  static const CageOrFault shared = [] {
-    CageOrFault result;
-    try {
-      result.cage = Cage::build();
-      SandboxLimits limits;
-      limits.wall_time = std::chrono::seconds(60);  // the first start may find a cold disk
-      const SandboxRun run = result.cage.run(self_test(), limits);
-      if (run.end != SandboxEnd::completed)
-        result.fault = "sandbox: this machine's cage does not hold (" + run.failure +
-                       "); refusing to run code";
-    } catch (const Error& error) {
-      result.fault = error.what();
-    }
-    return result;
-  }();
-  return shared;
+PoolOrFault start_pool() {
+  PoolOrFault result;
+  result.process = ::getpid();
+  try {
+    result.pool = make_pool();
+    SandboxLimits limits;
+    limits.wall_time = std::chrono::seconds(60);
+    const SandboxRun run = run_in(*result.pool, self_test(), limits);
+    if (run.end != SandboxEnd::completed)
+      result.fault = "sandbox: this machine's cage does not hold (" + run.failure +
+                     "); refusing to run code";
+  } catch (const Error& error) {
+    result.fault = error.what();
+  }
+  return result;
+}
+
+/// Never destroyed: its cages end with the process. A forked copy of the process makes its own, as
+/// two users of one cage would read each other's verdicts.
+const PoolOrFault& shared_pool() {
+  static std::mutex mutex;
+  static const PoolOrFault* shared = nullptr;
+  const std::lock_guard lock(mutex);
+  if (!shared || shared->process != ::getpid()) shared = new PoolOrFault(start_pool());
+  return *shared;
 }
 
 void check(const SandboxLimits& limits) {
@@ -210,12 +202,14 @@ void check(const SandboxLimits& limits) {
 
 Sandbox::Sandbox(SandboxLimits limits) : limits_(limits) {
   check(limits_);
-  if (const std::string& fault = shared_cage().fault; !fault.empty())
+  if (const std::string& fault = shared_pool().fault; !fault.empty())
     throw Error(Errc::not_available, fault);
 }
 
 SandboxRun Sandbox::run(const SandboxProgram& program) const {
-  return shared_cage().cage.run(program, limits_);
+  const PoolOrFault& shared = shared_pool();
+  if (!shared.fault.empty()) throw Error(Errc::not_available, shared.fault);
+  return run_in(*shared.pool, program, limits_);
 }
 
 }  // namespace xfer::grade

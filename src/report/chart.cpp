@@ -24,6 +24,8 @@ constexpr const char* style_sheet =
     ".xfer-chart .c-format_control{stroke:#e69f00;fill:#e69f00}"
     ".xfer-chart .c-zero_step{stroke:#9ad0f0;fill:#9ad0f0}"
     ".xfer-chart .c-random_text{stroke:#d8cf4a;fill:#d8cf4a}"
+    ".xfer-chart .c-random_reward{stroke:#c9a6ff;fill:#c9a6ff}"
+    ".xfer-chart .c-format_reward{stroke:#ffb3ad;fill:#ffb3ad}"
     ".xfer-chart .line{fill:none}}";
 
 const char* light_colour(std::string_view css_class) {
@@ -80,6 +82,8 @@ std::string colour(Condition condition) {
     case Condition::format_control: return "#a87400";
     case Condition::zero_step: return "#2f8fc4";
     case Condition::random_text: return "#7d7400";
+    case Condition::random_reward: return "#7a4fc0";
+    case Condition::format_reward: return "#b83a32";
   }
   return "#57606a";
 }
@@ -92,6 +96,8 @@ std::string dashes(Condition condition) {
     case Condition::sequential: return "2 3";
     case Condition::joint: return "8 3 2 3";
     case Condition::format_control: return "4 3";
+    case Condition::random_reward: return "1 3";
+    case Condition::format_reward: return "4 3";
     default: return "";
   }
 }

@@ -33,7 +33,7 @@ std::optional<double> control_share(const CellReport& cell) {
 
 bool control_did_harm(const CellReport& cell) {
   const ConditionSummary* base = cell.find(Condition::baseline);
-  const ConditionSummary* control = cell.find(Condition::format_control);
+  const ConditionSummary* control = cell.find(cell.style_control());
   return base && control && base->accuracy.defined() && control->accuracy.defined() &&
          control->accuracy.estimate()->upper < base->accuracy.estimate()->value;
 }
@@ -48,7 +48,7 @@ Finding find_finding(const CellReport& cell) {
     default: break;
   }
   const bool control_usable =
-      accuracy_doubts(cell, {Condition::transfer, Condition::format_control}).empty();
+      accuracy_doubts(cell, {Condition::transfer, cell.style_control()}).empty();
   if (!cell.accuracy.gain_above_control.defined() || !control_usable)
     return Finding::uncontrolled_gain;
   const Sign bits = sign(cell.bits_per_byte_after_first.gain);
@@ -56,7 +56,8 @@ Finding find_finding(const CellReport& cell) {
     case Sign::up:
       // More answers right while the reference answers become less probable: the way of answering
       // changed, not the skill.
-      if (bits == Sign::down) return Finding::answer_habit;
+      // Reinforcement never sees the reference answers: how probable they are says less there.
+      if (bits == Sign::down && cell.method == Method::sl) return Finding::answer_habit;
       return control_did_harm(cell) && bits != Sign::up ? Finding::unsettled : Finding::transfer;
     case Sign::down: return Finding::answer_habit;
     default:

@@ -62,8 +62,19 @@ std::string_view display_name(Condition condition) noexcept {
     case Condition::format_control: return "Format control";
     case Condition::zero_step: return "Zero step";
     case Condition::random_text: return "Random text";
+    case Condition::random_reward: return "Random reward";
+    case Condition::format_reward: return "Format reward";
   }
   return "Baseline";
+}
+
+std::string_view display_name(Method method) noexcept {
+  switch (method) {
+    case Method::sl: return "SL";
+    case Method::rl: return "RL";
+    case Method::sl_rl: return "SL + RL";
+  }
+  return "SL";
 }
 
 std::string short_hash(std::string_view hash) { return std::string(hash.substr(0, 12)); }

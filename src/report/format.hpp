@@ -29,6 +29,8 @@ std::string with_interval(const Estimate& estimate, Style style);
 
 /// "Format control".
 std::string_view display_name(Condition condition) noexcept;
+/// "SL", "RL", "SL + RL".
+std::string_view display_name(Method method) noexcept;
 /// The first twelve digits of a hash.
 std::string short_hash(std::string_view hash);
 /// Decimal digits in groups of three: 1,650,000.

@@ -85,10 +85,21 @@ void write_charts(Markup& page, const CellReport& cell, const study::CellResult&
   page.element("figcaption", "Scores of each condition on the test items of " + cell.target +
                                  ", with 95% intervals. The dashed line marks the baseline.");
   page.close().line();
-  if (!result.curves.empty()) {
+  const bool learned = std::any_of(result.curves.begin(), result.curves.end(),
+                                   [](const study::Curve& c) { return !c.points.empty(); });
+  const bool rewarded = std::any_of(result.curves.begin(), result.curves.end(),
+                                    [](const study::Curve& c) { return !c.rewards.empty(); });
+  if (learned) {
     page.open("figure").raw(learning_curve_svg(result));
     page.element("figcaption", "Learning curves on validation items of " + cell.target +
                                    ". Thick lines are means over seeds, thin lines single seeds.");
+    page.close().line();
+  }
+  if (rewarded) {
+    page.open("figure").raw(reward_curve_svg(result));
+    page.element("figcaption",
+                 "Mean score of the answers sampled in each step of reinforcement learning, on "
+                 "whatever domain the step trained on, and their divergence from the base model.");
     page.close().line();
   }
   page.close().line();
@@ -116,6 +127,12 @@ void write_examples(Markup& page, const study::CellResult& result) {
     page.element("h4", clip_text(item.item_id, 100) +
                            (item.kind.empty() ? "" : " (" + clip_text(item.kind, 60) + ")") + ": " +
                            pair.change);
+    if (!item.question.empty()) {
+      page.open("div");
+      page.element("pre", clip_text(item.question, 600), {{"dir", "auto"}});
+      page.element("p", "Reference: " + clip_text(item.reference, 600), {{"dir", "auto"}});
+      page.close().line();
+    }
     page.open("div", {{"class", "pair"}});
     write_answer(page, "Baseline", *pair.baseline);
     write_answer(page, "Transfer (seed " + std::to_string(pair.seed) + ")", *pair.transfer);
@@ -151,10 +168,11 @@ void write_cell(Markup& page, const CellReport& cell, const study::CellResult& r
 void write_method(Markup& page, const Report& report) {
   page.open("section", {{"id", "method"}, {"aria-label", "Method"}});
   page.element("h2", "Method").open("dl").line();
-  for (const auto& [term, meaning] : definitions())
+  for (const auto& [term, meaning] : definitions(report.result.spec))
     page.element("dt", term).element("dd", meaning).line();
   page.close();
   write_table(page, settings_table(report.result), Fit::words);
+  write_table(page, reinforcement_table(report.result), Fit::scroll);
   write_table(page, legs_table(report.result), Fit::scroll);
   write_table(page, hashes_table(report), Fit::words);
   page.close().line();
@@ -202,6 +220,7 @@ std::string to_html(const Report& report) {
     }
     page.close().close().line();
     write_table(page, overview_table(report), Fit::stack);
+    write_table(page, effects_table(report), Fit::stack);
   }
   for (std::size_t i = 0; i < report.cells.size(); ++i)
     write_cell(page, report.cells[i], result.cells[i], i);

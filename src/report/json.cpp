@@ -43,10 +43,13 @@ Json spec(const study::StudySpec& s) {
   for (const auto& [name, path] : s.domain_files) files[clean_text(name)] = text(path.string());
   Json conditions = Json::array();
   for (const Condition c : s.conditions) conditions.push_back(to_string(c));
+  Json methods = Json::array();
+  for (const Method m : s.methods) methods.push_back(to_string(m));
   return Json{{"name", text(s.name)},
               {"pairs", pairs},
               {"domain_files", files},
               {"conditions", conditions},
+              {"methods", methods},
               {"model", text(s.model)},
               {"renderer", text(s.renderer)},
               {"seeds", s.seeds},
@@ -62,6 +65,16 @@ Json spec(const study::StudySpec& s) {
               {"learning_rate_end_share", real(s.learning_rate_end_share)},
               {"grad_clip_norm", real(s.grad_clip_norm)},
               {"max_sequence_tokens", s.max_sequence_tokens},
+              {"rl",
+               {{"steps", s.rl.steps},
+                {"problems", s.rl.problems},
+                {"group_size", s.rl.group_size},
+                {"temperature", real(s.rl.temperature)},
+                {"loss", text(s.rl.loss)},
+                {"advantage", text(s.rl.advantage)},
+                {"learning_rate", real(s.rl.learning_rate)},
+                {"learning_rate_end_share", real(s.rl.learning_rate_end_share)},
+                {"max_staleness", s.rl.max_staleness}}},
               {"items", s.items},
               {"validation_items", s.validation_items},
               {"eval_every", s.eval_every},
@@ -100,6 +113,7 @@ Json kinds(const CellReport& cell) {
 Json curves(const study::CellResult& cell) {
   Json list = Json::array();
   for (const study::Curve& curve : cell.curves) {
+    if (curve.points.empty()) continue;  // rewards alone: they are with their legs
     Json points = Json::array();
     for (const study::CurvePoint& p : curve.points)
       points.push_back({{"step", p.step},
@@ -110,6 +124,33 @@ Json curves(const study::CellResult& cell) {
                     {"seed", curve.seed},
                     {"points", points}});
   }
+  return list;
+}
+
+Json rewards(const study::LegSummary& leg) {
+  Json list = Json::array();
+  for (const study::RewardPoint& p : leg.rewards) {
+    Json point{{"step", p.step},
+               {"reward", real(p.reward)},
+               {"trained_reward", real(p.trained_reward)},
+               {"groups", p.groups},
+               {"silent_groups", p.silent_groups},
+               {"answer_tokens", real(p.answer_tokens)}};
+    if (p.kl_to_base) point["kl_to_base"] = real(*p.kl_to_base);
+    list.push_back(std::move(point));
+  }
+  return list;
+}
+
+Json effects(const Report& report) {
+  Json list = Json::array();
+  for (const MethodEffect& e : report.effects)
+    list.push_back({{"source", text(e.source)},
+                    {"target", text(e.target)},
+                    {"condition", to_string(e.condition)},
+                    {"method", to_string(e.method)},
+                    {"accuracy", metric(e.accuracy)},
+                    {"bits_per_byte", metric(e.bits_per_byte)}});
   return list;
 }
 
@@ -125,6 +166,8 @@ Json examples(const study::CellResult& cell) {
   for (const ExamplePair& pair : example_pairs(cell))
     list.push_back({{"item", clip_text(pair.baseline->item_id, 200)},
                     {"kind", clip_text(pair.baseline->kind, 200)},
+                    {"question", clip_text(pair.baseline->question, 2000)},
+                    {"reference", clip_text(pair.baseline->reference, 2000)},
                     {"change", pair.change},
                     {"seed", pair.seed},
                     {"baseline", answer(*pair.baseline)},
@@ -139,6 +182,7 @@ Json cell(const CellReport& report, const study::CellResult& result) {
   for (const std::string& note : report.notes) notes.push_back(text(note));
   return Json{{"source", text(report.source)},
               {"target", text(report.target)},
+              {"method", to_string(report.method)},
               {"finding", to_string(report.finding)},
               {"headline", text(report.headline)},
               {"reading", text(report.reading)},
@@ -146,6 +190,7 @@ Json cell(const CellReport& report, const study::CellResult& result) {
               {"notes", notes},
               {"protocol_hash", text(report.protocol_hash)},
               {"items_hash", text(report.items_hash)},
+              {"zero_step_differences", report.zero_step_differences},
               {"metrics",
                {{"accuracy", metrics(report.accuracy)},
                 {"bits_per_byte", metrics(report.bits_per_byte)},
@@ -166,11 +211,18 @@ std::string to_json(const Report& report) {
   Json legs = Json::array();
   Json leg_seconds = Json::object();
   for (const study::LegSummary& leg : result.legs) {
-    legs.push_back({{"key", text(leg.key)},
-                    {"description", text(leg.description)},
-                    {"steps", leg.steps},
-                    {"train_tokens", leg.train_tokens},
-                    {"skipped_examples", leg.skipped_examples}});
+    Json summary{{"key", text(leg.key)},
+                 {"description", text(leg.description)},
+                 {"learning", to_string(leg.learning)},
+                 {"steps", leg.steps},
+                 {"train_tokens", leg.train_tokens},
+                 {"skipped_examples", leg.skipped_examples}};
+    if (leg.learning == Learning::reinforcement) {
+      summary["sampled_tokens"] = leg.sampled_tokens;
+      summary["prefill_tokens"] = leg.prefill_tokens;
+      summary["rewards"] = rewards(leg);
+    }
+    legs.push_back(std::move(summary));
     leg_seconds[clean_text(leg.key)] = real(leg.seconds);
   }
   const Json document{
@@ -183,6 +235,7 @@ std::string to_json(const Report& report) {
         {"parameters", result.model_parameters}}},
       {"interval_level", 0.95},
       {"cells", cells},
+      {"method_effects", effects(report)},
       {"legs", legs},
       {"timing",
        {{"seconds", real(result.seconds)},

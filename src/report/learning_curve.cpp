@@ -6,13 +6,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
+#include <utility>
+#include <vector>
 
 namespace xfer::report {
 namespace {
 
 using study::Curve;
 using study::CurvePoint;
+using study::RewardPoint;
 
 constexpr int chart_width = 420;
 constexpr double plot_left = 52.0;
@@ -22,20 +26,65 @@ constexpr double plot_height = 140.0;
 constexpr double legend_row = 20.0;
 constexpr std::size_t legend_columns = 3;
 
-struct Panel {
-  std::string heading;
-  double CurvePoint::* value;
-  double factor;
-  double max;
-};
-
 using Line = std::vector<std::pair<int, double>>;
 
-Line line_of(const std::vector<CurvePoint>& points, const Panel& panel) {
-  Line line;
-  for (const CurvePoint& p : points)
-    if (std::isfinite(p.*panel.value)) line.emplace_back(p.step, p.*panel.value * panel.factor);
-  return line;
+struct Panel {
+  std::string heading;
+  /// One seed's values by step.
+  std::function<Line(const Curve&)> line;
+  double max;
+  /// Whether single points stand out: not where there is one for every step.
+  bool dots = true;
+};
+
+Panel point_panel(const std::string& heading, double CurvePoint::* value, double factor,
+                  double max) {
+  return {heading,
+          [value, factor](const Curve& curve) {
+            Line line;
+            for (const CurvePoint& p : curve.points)
+              if (std::isfinite(p.*value)) line.emplace_back(p.step, p.*value * factor);
+            return line;
+          },
+          max};
+}
+
+Panel reward_panel() {
+  return {"Reward (%)",
+          [](const Curve& curve) {
+            Line line;
+            for (const RewardPoint& p : curve.rewards)
+              if (std::isfinite(p.reward)) line.emplace_back(p.step, p.reward * 100.0);
+            return line;
+          },
+          100.0, false};
+}
+
+Panel divergence_panel() {
+  return {"Divergence from the base model (nats per token)",
+          [](const Curve& curve) {
+            Line line;
+            for (const RewardPoint& p : curve.rewards)
+              if (p.kl_to_base && std::isfinite(*p.kl_to_base))
+                line.emplace_back(p.step, *p.kl_to_base);
+            return line;
+          },
+          INFINITY};
+}
+
+/// At each step that every line has.
+Line mean_of(const std::vector<Line>& lines) {
+  std::map<int, std::vector<double>> by_step;
+  for (const Line& line : lines)
+    for (const auto& [step, value] : line) by_step[step].push_back(value);
+  Line mean;
+  for (const auto& [step, values] : by_step) {
+    if (values.size() != lines.size()) continue;
+    double sum = 0.0;
+    for (const double value : values) sum += value;
+    mean.emplace_back(step, sum / static_cast<double>(values.size()));
+  }
+  return mean;
 }
 
 struct Frame {
@@ -46,7 +95,8 @@ struct Frame {
   double y(double value) const { return values.position(value, top + plot_height, top); }
 };
 
-void draw_line(Markup& svg, const Line& line, const Frame& frame, Condition condition, bool mean) {
+void draw_line(Markup& svg, const Line& line, const Frame& frame, Condition condition, bool mean,
+               bool dots) {
   if (line.empty()) return;
   std::string points;
   for (const auto& [step, value] : line)
@@ -60,7 +110,7 @@ void draw_line(Markup& svg, const Line& line, const Frame& frame, Condition cond
                          {"stroke-width", mean ? "2.2" : "1"},
                          {"stroke-opacity", mean ? "1" : "0.35"},
                          {"stroke-dasharray", mean && !dash.empty() ? dash : "none"}});
-  if (mean)
+  if (dots)
     for (const auto& [step, value] : line)
       svg.empty("circle", {{"cx", coordinate(frame.x(step))},
                            {"cy", coordinate(frame.y(value))},
@@ -79,7 +129,7 @@ void draw_panel(Markup& svg, const ByCondition& curves, const Panel& panel, doub
   int last = 0;
   for (const auto& [condition, seeds] : curves)
     for (const Curve* curve : seeds) {
-      lines[condition].push_back(line_of(curve->points, panel));
+      lines[condition].push_back(panel.line(*curve));
       for (const auto& [step, value] : lines[condition].back()) {
         low = std::min(low, value);
         high = std::max(high, value);
@@ -92,7 +142,7 @@ void draw_panel(Markup& svg, const ByCondition& curves, const Panel& panel, doub
     return;
   }
   Frame frame{make_axis(0.0, std::max(last, 1), 0.0, std::max(last, 1)),
-              make_axis(low, high, 0.0, panel.max), top + 28.0};
+              make_axis(low, high, std::min(low, 0.0), panel.max), top + 28.0};
   const double bottom = frame.top + plot_height;
   for (const double tick : frame.values.ticks) {
     chart_line(svg, plot_left, frame.y(tick), plot_right, frame.y(tick), "grid");
@@ -107,9 +157,9 @@ void draw_panel(Markup& svg, const ByCondition& curves, const Panel& panel, doub
              {12, "soft", "middle", false});
   for (const auto& [condition, seeds] : lines)
     if (seeds.size() > 1)
-      for (const Line& line : seeds) draw_line(svg, line, frame, condition, false);
-  for (const auto& [condition, seeds] : curves)
-    draw_line(svg, line_of(curve_mean(seeds), panel), frame, condition, true);
+      for (const Line& line : seeds) draw_line(svg, line, frame, condition, false, false);
+  for (const auto& [condition, seeds] : lines)
+    draw_line(svg, mean_of(seeds), frame, condition, true, panel.dots);
 }
 
 void draw_legend(Markup& svg, const ByCondition& curves) {
@@ -137,6 +187,10 @@ std::string describe(const ByCondition& curves) {
                      "seeds.";
   for (const auto& [condition, seeds] : curves) {
     const Curve& curve = *seeds.front();
+    if (!curve.rewards.empty())
+      text += " " + std::string(display_name(condition)) + ", seed " + std::to_string(curve.seed) +
+              ": reward from " + number(curve.rewards.front().reward, Style::percent) + "% to " +
+              number(curve.rewards.back().reward, Style::percent) + "%.";
     if (curve.points.empty()) continue;
     text += " " + std::string(display_name(condition)) + ", seed " + std::to_string(curve.seed) +
             ": accuracy from " + number(curve.points.front().accuracy, Style::percent) + "% to " +
@@ -145,29 +199,47 @@ std::string describe(const ByCondition& curves) {
   return text;
 }
 
-}  // namespace
-
-std::string learning_curve_svg(const study::CellResult& cell) {
-  const ByCondition curves = curves_by_condition(cell);
-  const std::string title = "Learning curves on validation items, " + clean_text(cell.source) +
-                            " → " + clean_text(cell.target);
+std::string curves_svg(const ByCondition& curves, const std::string& title,
+                       const std::string& nothing, const std::vector<Panel>& panels) {
   Markup svg;
   if (curves.empty()) {
-    open_chart(svg, chart_width, 40, title, "No learning curve was recorded.");
-    chart_text(svg, 8, 25, "No learning curve was recorded.", {});
+    open_chart(svg, chart_width, 40, title, nothing);
+    chart_text(svg, 8, 25, nothing, {});
     svg.close().line();
     return svg.finish();
   }
   const std::size_t legend_rows = (curves.size() + legend_columns - 1) / legend_columns;
   const double head = 10.0 + legend_row * static_cast<double>(legend_rows);
-  open_chart(svg, chart_width, static_cast<int>(head + 2 * panel_height), title, describe(curves));
+  open_chart(svg, chart_width,
+             static_cast<int>(head + panel_height * static_cast<double>(panels.size())), title,
+             describe(curves));
   draw_legend(svg, curves);
-  draw_panel(svg, curves, {"Accuracy (%)", &CurvePoint::accuracy, 100.0, 100.0}, head);
-  draw_panel(svg, curves, {"Bits per byte (fewer is better)", &CurvePoint::bits_per_byte, 1.0,
-                           INFINITY},
-             head + panel_height);
+  for (std::size_t i = 0; i < panels.size(); ++i)
+    draw_panel(svg, curves, panels[i], head + panel_height * static_cast<double>(i));
   svg.close().line();
   return svg.finish();
+}
+
+}  // namespace
+
+std::string learning_curve_svg(const study::CellResult& cell) {
+  return curves_svg(curves_by_condition(cell),
+                    "Learning curves on validation items, " + clean_text(cell.source) + " → " +
+                        clean_text(cell.target),
+                    "No learning curve was recorded.",
+                    {point_panel("Accuracy (%)", &CurvePoint::accuracy, 100.0, 100.0),
+                     point_panel("Bits per byte (fewer is better)", &CurvePoint::bits_per_byte, 1.0,
+                                 INFINITY)});
+}
+
+std::string reward_curve_svg(const study::CellResult& cell) {
+  ByCondition curves;
+  for (const Curve& curve : cell.curves)
+    if (!curve.rewards.empty()) curves[curve.condition].push_back(&curve);
+  return curves_svg(curves,
+                    "Rewards in training, " + clean_text(cell.source) + " → " +
+                        clean_text(cell.target),
+                    "No reward was recorded.", {reward_panel(), divergence_panel()});
 }
 
 }  // namespace xfer::report

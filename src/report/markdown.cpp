@@ -89,14 +89,15 @@ std::string to_markdown(const Report& report) {
   const study::StudyResult& result = report.result;
   std::string out = "# Transfer study: " + escape_markdown(result.spec.name) + "\n\n";
   if (report.cells.size() > 1) out += table_text(overview_table(report));
+  out += table_text(effects_table(report));
   if (report.cells.empty()) out += "Nothing has been evaluated yet.\n\n";
   for (std::size_t i = 0; i < report.cells.size(); ++i)
     out += cell_text(report.cells[i], result.cells[i]);
   out += "## Method\n\n";
-  for (const auto& [term, meaning] : definitions())
+  for (const auto& [term, meaning] : definitions(result.spec))
     out += "- **" + term + "**: " + escape_markdown(meaning) + "\n";
   out += "\n" + list_text(settings_table(result)) + list_text(hashes_table(report));
-  out += table_text(legs_table(result));
+  out += table_text(reinforcement_table(result)) + table_text(legs_table(result));
   const Reproduction again = reproduction(report);
   out += "## How to reproduce\n\nSave as `study.toml` and run `" + again.command +
          "` with xfer " + escape_markdown(result.xfer_version) + ":\n\n" +

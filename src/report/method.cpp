@@ -2,10 +2,12 @@
 
 #include "report/markup.hpp"
 
+#include <algorithm>
+
 namespace xfer::report {
 
-std::vector<std::pair<std::string, std::string>> definitions() {
-  return {
+std::vector<std::pair<std::string, std::string>> definitions(const study::StudySpec& spec) {
+  std::vector<std::pair<std::string, std::string>> terms = {
       {"Score", "S(condition) is the mean score of a condition's models on the target's test "
                 "items, over all training seeds. All conditions answer the same items under one "
                 "protocol (prompt, sampling, grader); otherwise no report is made."},
@@ -52,12 +54,32 @@ std::vector<std::pair<std::string, std::string>> definitions() {
                   "answer could be found in more than "
                   "5% of the baseline's or the transfer model's answers."},
   };
+  if (std::all_of(spec.methods.begin(), spec.methods.end(),
+                  [](Method method) { return method == Method::sl; }))
+    return terms;
+  terms.emplace_back(
+      "Methods",
+      "SL imitates worked answers. RL samples groups of answers from the model itself, has the "
+      "grader score them, and makes those more probable that score above the others. SL + RL does "
+      "the second from where the first ended. Each has its own steps and learning rate: their "
+      "difference is that of two recipes, not of two methods at equal cost.");
+  terms.emplace_back(
+      "Format reward and random reward",
+      "Controls of RL. The first rewards any answer in which a final answer can be found, right or "
+      "wrong, and takes the place of the format control; the second rewards by a coin that ignores "
+      "the answer and falls on 1 as often as the model is right.");
+  terms.emplace_back(
+      "Divergence from the base",
+      "The mean over the sampled tokens of ln p(policy) − ln p(base model), in nats: an estimate "
+      "of the Kullback-Leibler divergence per token on the model's own answers.");
+  return terms;
 }
 
 Reproduction reproduction(const Report& report) {
-  // Threads never change a result, and equal studies make equal pages on any machine.
+  // Threads and prices never change a result, and equal studies make equal pages on any machine.
   study::StudySpec spec = report.result.spec;
   spec.threads = 0;
+  spec.price_file.clear();
   return {clean_text(spec.to_toml()), "xfer run study.toml"};
 }
 

@@ -9,8 +9,8 @@
 
 namespace xfer::report {
 
-/// Terms with what they mean, in reading order.
-std::vector<std::pair<std::string, std::string>> definitions();
+/// Terms with what they mean, in reading order; those of reinforcement only where it was used.
+std::vector<std::pair<std::string, std::string>> definitions(const study::StudySpec& spec);
 
 /// The study as the file that runs it again, and the command.
 struct Reproduction {

@@ -32,6 +32,38 @@ struct Names {
 
 Names names(const CellReport& cell) { return {clean_text(cell.source), clean_text(cell.target)}; }
 
+bool reinforced(const CellReport& cell) { return cell.method != Method::sl; }
+
+/// "format control"
+std::string control_name(const CellReport& cell) {
+  std::string name(display_name(cell.style_control()));
+  name[0] = static_cast<char>(name[0] - 'A' + 'a');
+  return name;
+}
+
+/// "format control (what it is)"
+std::string control_in_full(const CellReport& cell) {
+  return control_name(cell) +
+         (reinforced(cell) ? " (the same problems, every answer reinforced that can be read)"
+                           : " (the same prompts, of the answers only their form)");
+}
+
+/// "Training", by the method's name where that is not plain.
+std::string training(const CellReport& cell) {
+  switch (cell.method) {
+    case Method::sl: return "Training";
+    case Method::rl: return "Reinforcement learning";
+    case Method::sl_rl: return "Supervised, then reinforcement learning";
+  }
+  return "Training";
+}
+
+std::string training_inside(const CellReport& cell) {
+  std::string words = training(cell);
+  words[0] = static_cast<char>(words[0] - 'A' + 'a');
+  return words;
+}
+
 std::string basis(const CellReport& cell) {
   const ConditionSummary& c = *cell.find(Condition::transfer);
   const std::string items = counted(c.items, "item");
@@ -49,14 +81,14 @@ std::string gain_sentence(const CellReport& cell) {
   const std::string amount = points(gain) + " (" + basis(cell) + ")";
   switch (sign(gain)) {
     case Sign::up:
-      return "Training on " + source + " raised accuracy on " + target + " from " + from_to +
-             ", a Transfer Gain of " + amount + "; the interval excludes zero.";
+      return training(cell) + " on " + source + " raised accuracy on " + target + " from " +
+             from_to + ", a Transfer Gain of " + amount + "; the interval excludes zero.";
     case Sign::down:
-      return "Training on " + source + " lowered accuracy on " + target + " from " + from_to +
-             ", a Transfer Gain of " + amount +
+      return training(cell) + " on " + source + " lowered accuracy on " + target + " from " +
+             from_to + ", a Transfer Gain of " + amount +
              "; the interval lies below zero: negative transfer.";
     default:
-      return "Training on " + source + " took accuracy on " + target + " from " + from_to +
+      return training(cell) + " on " + source + " took accuracy on " + target + " from " + from_to +
              ", a Transfer Gain of " + amount +
              "; this is not distinguishable from zero.";
   }
@@ -67,19 +99,19 @@ std::string control_sentence_for_gain(const CellReport& cell) {
   const double share = *control_share(cell);
   const double control = cell.accuracy.gain.estimate()->value - above.estimate()->value;
   const std::string reached =
-      "The format control (the same prompts, of the answers only their form) alone gains " +
+      "The " + control_in_full(cell) + " alone gains " +
       number(control, Style::points) + " points";
   const std::string of_it =
       share > 0.0 ? ", " + number(share, Style::share) + "% of that" : std::string();
   if (control_did_harm(cell))
-    return "The format control (the same prompts, of the answers only their form) ends " +
+    return "The " + control_in_full(cell) + " ends " +
            number(-control, Style::percent) +
            " points below the baseline: it did harm of its own, so this control "
            "cannot tell skill from answer habit, and the " +
            points(above) + " above it prove nothing.";
   switch (sign(above)) {
     case Sign::up:
-      if (sign(cell.bits_per_byte_after_first.gain) == Sign::down)
+      if (sign(cell.bits_per_byte_after_first.gain) == Sign::down && !reinforced(cell))
         return reached + of_it + "; " + points(above) + " remain above it.";
       return reached + of_it + "; " + points(above) + " remain above it" +
              (share > habit_share ? ", so most of the gain is answer habit (style), but not all: "
@@ -97,8 +129,9 @@ std::string control_sentence_for_gain(const CellReport& cell) {
     const bool sure = room <= (1.0 - habit_share) * cell.accuracy.gain.estimate()->value;
     return rest +
            (sure ? " Most of the gain is therefore" : " By the estimates most of the gain is") +
-           " answer habit, the style of answering that any worked answers teach, not a skill "
-           "carried over" +
+           " answer habit, the style of answering that any " +
+           (reinforced(cell) ? "reinforcement teaches" : "worked answers teach") +
+           ", not a skill carried over" +
            (sure ? "; the interval leaves room for at most " : ", but the interval leaves room for "
                                                                "up to ") +
            number(room, Style::percent) + " points of skill.";
@@ -110,23 +143,31 @@ std::string control_sentence(const CellReport& cell) {
   const Metric& above = cell.accuracy.gain_above_control;
   const bool gained = sign(cell.accuracy.gain) == Sign::up;
   if (!above.defined())
-    return gained ? "Without a format control this gain cannot be told from answer habit, the "
-                    "style that any worked answers teach."
+    return gained ? "Without a " + control_name(cell) +
+                        " this gain cannot be told from answer habit, the style that any " +
+                        (reinforced(cell) ? "reinforcement teaches." : "worked answers teach.")
                   : "";
-  const auto doubts = accuracy_doubts(cell, {Condition::transfer, Condition::format_control});
+  const auto doubts = accuracy_doubts(cell, {Condition::transfer, cell.style_control()});
   if (!doubts.empty())
-    return "The format control cannot be compared with the transfer run: " + joined(doubts) + ".";
+    return "The " + control_name(cell) + " cannot be compared with the transfer run: " +
+           joined(doubts) + ".";
   if (gained) return control_sentence_for_gain(cell);
-  const std::string start = "Against the format control (the same prompts, of the answers only "
-                            "their form) the difference is " +
-                            points(above);
+  const std::string start =
+      "Against the " + control_in_full(cell) + " the difference is " + points(above);
   switch (sign(above)) {
     case Sign::up:
-      return start + ": training on the form alone left the model worse off than training on the "
-                     "answers, although these did not raise it above the baseline.";
+      return start + (reinforced(cell)
+                          ? ": reinforcing whatever can be read left the model worse off than "
+                            "reinforcing what is right, although this did not raise it above the "
+                            "baseline."
+                          : ": training on the form alone left the model worse off than training "
+                            "on the answers, although these did not raise it above the baseline.");
     case Sign::down:
-      return start + ": the answers did more harm than their form alone, so the loss is not "
-                     "only one of style.";
+      return start + (reinforced(cell)
+                          ? ": reinforcing what is right did more harm than reinforcing whatever "
+                            "can be read, so the loss is not only one of style."
+                          : ": the answers did more harm than their form alone, so the loss is not "
+                            "only one of style.");
     default:
       return start + (sign(cell.accuracy.gain) == Sign::down
                           ? ", not distinguishable from zero: the loss may come with the change "
@@ -141,14 +182,15 @@ std::string bits_control_clause(const CellReport& cell) {
   const bool skill_in_accuracy = sign(cell.accuracy.gain_above_control) == Sign::up;
   switch (sign(above)) {
     case Sign::up:
-      return ", and end " + bits_size(above) + " below the format control" +
+      return ", and end " + bits_size(above) + " below the " + control_name(cell) +
              (skill_in_accuracy ? ": this agrees that something beyond style carried over"
                                 : ": a sign of skill that accuracy alone does not show");
     case Sign::down:
       return ", but end " + bits_size(above) +
-             " above the format control: no sign of skill carried over";
+             " above the " + control_name(cell) + ": no sign of skill carried over";
     case Sign::unclear:
-      return ", which the format control matches as far as can be told (a difference of " +
+      return ", which the " + control_name(cell) +
+             " matches as far as can be told (a difference of " +
              with_interval(*above.estimate(), Style::bits_change) + ")" +
              (skill_in_accuracy ? ": this does not confirm a gain beyond style"
                                 : ": this agrees that no skill beyond style has been shown");
@@ -179,6 +221,9 @@ std::string bits_sentence(const CellReport& cell) {
       const std::string text = subject + " rose by " + bits_size(change) +
                                ": the reference answers became less probable";
       if (doubtful || accuracy == Sign::unclear) return text + ".";
+      if (reinforced(cell) && accuracy == Sign::up)
+        return text + "; reinforcement learns from the model's own answers, so this alone does not "
+                      "speak against the gain.";
       return text + (accuracy == Sign::down
                          ? ", which agrees with accuracy."
                          : ", which speaks against a gain in skill: what changed is the way of "
@@ -265,7 +310,8 @@ std::string next_sentence(const CellReport& cell) {
       if (control_did_harm(cell))
         return "To settle it, use a control that does no harm of its own, such as another "
                "domain's worked answers.";
-      return more_data(cell.accuracy.gain_above_control, "the gain above the format control");
+      return more_data(cell.accuracy.gain_above_control,
+                       "the gain above the " + control_name(cell));
     case Finding::answer_habit:
       if (sign(cell.accuracy.gain_above_control) != Sign::unclear)
         return "To look for skill beneath the habit, start from a model that already answers in "
@@ -276,7 +322,7 @@ std::string next_sentence(const CellReport& cell) {
     case Finding::uncontrolled_gain:
       return cell.accuracy.gain_above_control.defined()
                  ? "Mend the extraction of answers before reading this as transfer."
-                 : "Next, add the condition format_control.";
+                 : "Next, add the condition " + std::string(to_string(cell.style_control())) + ".";
     case Finding::transfer:
     case Finding::loss:
       if (cell.find(Condition::transfer)->seeds == 1)
@@ -292,10 +338,11 @@ std::string held_back_reading(const CellReport& cell) {
                      joined(accuracy_doubts(cell, {Condition::baseline, Condition::transfer})) +
                      ". As measured, accuracy on " + target + " went from " +
                      percent_level(cell, Condition::baseline) + " to " +
-                     percent_level(cell, Condition::transfer) + " after training on " + source +
+                     percent_level(cell, Condition::transfer) + " after " +
+                     training_inside(cell) + " on " + source +
                      " (" + points(cell.accuracy.gain) + "; " + basis(cell) + ").";
   if (cell.accuracy.gain_above_control.defined())
-    text += " Against the format control the difference is " +
+    text += " Against the " + control_name(cell) + " the difference is " +
             points(cell.accuracy.gain_above_control) + ".";
   const std::string bits = bits_sentence(cell);
   return text + (bits.empty() ? "" : " " + bits) +
@@ -318,9 +365,9 @@ std::string write_headline(const CellReport& cell) {
   if (cell.finding == Finding::incomplete)
     return "Not finished: nothing can be said about transfer yet.";
   std::string text = points(cell.accuracy.gain) + " of accuracy on " + names(cell).target +
-                     " after training on " + names(cell).source;
+                     " after " + training_inside(cell) + " on " + names(cell).source;
   if (cell.accuracy.gain_above_control.defined())
-    text += ", " + points(cell.accuracy.gain_above_control) + " above the format control";
+    text += ", " + points(cell.accuracy.gain_above_control) + " above the " + control_name(cell);
   switch (cell.finding) {
     case Finding::held_back: return text + ": verdict held back, the measurement is in doubt.";
     case Finding::transfer: return text + ": transfer beyond answer habit.";

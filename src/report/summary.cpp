@@ -1,5 +1,6 @@
 #include "report/align.hpp"
 #include "report/format.hpp"
+#include "report/markup.hpp"
 #include "report/reading.hpp"
 
 #include "xfer/error.hpp"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 namespace xfer::report {
 namespace {
@@ -62,9 +64,19 @@ struct Analysis {
   std::vector<std::string> notes;
 };
 
-/// Analyses the items at `chosen` under the conditions of `arms`.
+/// The statistics know one control by name; here it stands for another.
+std::string with_control_named(std::string text, Condition control) {
+  const std::string known(to_string(Condition::format_control));
+  for (std::size_t at = 0; (at = text.find(known, at)) != std::string::npos;)
+    text.replace(at, known.size(), to_string(control));
+  return text;
+}
+
+/// Analyses the items at `chosen` under the conditions of `arms`, of which `control` is the one
+/// that the gain must stand above.
 Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, const Score& score,
-                 std::vector<std::size_t> chosen) {
+                 std::vector<std::size_t> chosen,
+                 Condition control = Condition::format_control) {
   // An item that weighs nothing has nothing to say about this score.
   std::erase_if(chosen, [&](std::size_t i) { return !(score.weight(*cell.items[i]) > 0.0); });
   const auto undefined = [&](const std::string& reason) {
@@ -92,7 +104,8 @@ Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, c
   std::vector<stats::ConditionScores> conditions;
   for (const Arm* arm : arms) {
     conditions.emplace_back();
-    conditions.back().condition = arm->condition;
+    conditions.back().condition =
+        arm->condition == control ? Condition::format_control : arm->condition;
     for (const auto& row : arm->items) {
       auto& scores = conditions.back().scores.emplace_back();
       for (const std::size_t i : chosen) scores.push_back(score.value(*row[i]));
@@ -100,8 +113,12 @@ Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, c
   }
   stats::TransferAnalysis found = stats::transfer_metrics(conditions, options);
   Analysis analysis{std::move(found.metrics), {}, std::move(found.notes)};
-  for (stats::ConditionMean& mean : found.means)
-    analysis.means[mean.condition] = std::move(mean.mean);
+  for (std::size_t a = 0; a < arms.size(); ++a)
+    analysis.means[arms[a]->condition] = std::move(found.means[a].mean);
+  if (control == Condition::format_control) return analysis;
+  Metric& above = analysis.metrics.gain_above_control;
+  if (!above.defined()) above = Undefined{with_control_named(above.reason(), control)};
+  for (std::string& note : analysis.notes) note = with_control_named(std::move(note), control);
   return analysis;
 }
 
@@ -140,20 +157,37 @@ std::vector<KindSummary> summarise_kinds(const AlignedCell& aligned) {
   return kinds;
 }
 
-CellReport summarise(const study::CellResult& cell, const study::StudySpec& spec) {
-  const AlignedCell aligned = align(cell);
+int zero_step_differences(const AlignedCell& cell) {
+  const Arm* base = cell.find(Condition::baseline);
+  const Arm* zero = cell.find(Condition::zero_step);
+  if (!base || !zero) return 0;
+  int differences = 0;
+  for (std::size_t i = 0; i < cell.items.size(); ++i) {
+    const ItemResult& expected = *base->items[0][i];
+    differences += std::any_of(zero->items.begin(), zero->items.end(), [&](const auto& row) {
+      return row[i]->score != expected.score || row[i]->completion != expected.completion ||
+             row[i]->reference_bits != expected.reference_bits;
+    });
+  }
+  return differences;
+}
+
+CellReport summarise(const AlignedCell& aligned, const study::CellResult& cell,
+                     const study::StudySpec& spec) {
   std::vector<const Arm*> arms;
   for (const Arm& arm : aligned.arms) arms.push_back(&arm);
   std::vector<std::size_t> every(aligned.items.size());
   for (std::size_t i = 0; i < every.size(); ++i) every[i] = i;
 
-  Analysis by_accuracy = analyse(aligned, arms, accuracy, every);
-  Analysis by_bits = analyse(aligned, arms, bits, every);
-  Analysis by_rest = analyse(aligned, arms, rest, every);
-
   CellReport report;
   report.source = cell.source;
   report.target = cell.target;
+  report.method = cell.method;
+  report.method_named = spec.methods.size() > 1 || cell.method != Method::sl;
+  report.zero_step_differences = zero_step_differences(aligned);
+  Analysis by_accuracy = analyse(aligned, arms, accuracy, every, report.style_control());
+  Analysis by_bits = analyse(aligned, arms, bits, every, report.style_control());
+  Analysis by_rest = analyse(aligned, arms, rest, every, report.style_control());
   report.protocol_hash = aligned.protocol_hash;
   report.items_hash = aligned.items_hash;
   for (const Arm& arm : aligned.arms) {
@@ -182,13 +216,66 @@ CellReport summarise(const study::CellResult& cell, const study::StudySpec& spec
   return report;
 }
 
+/// What `condition` does under the method of `cell` beyond what it does under that of `reference`:
+/// the difference of two arms that were tested on the same items, next to their baseline.
+std::optional<MethodEffect> method_effect(const CellReport& cell, const AlignedCell& aligned,
+                                          const AlignedCell& reference, Condition condition) {
+  const Arm* base = reference.find(Condition::baseline);
+  const Arm* first = aligned.find(condition);
+  const Arm* second = reference.find(condition);
+  if (!base || !first || !second) return std::nullopt;
+  if (aligned.items_hash != reference.items_hash ||
+      aligned.protocol_hash != reference.protocol_hash)
+    throw Error(Errc::run_mismatch, "report: " + clean_text(cell.source) + " -> " +
+                                        clean_text(cell.target) +
+                                        ": its methods were not tested on the same items under "
+                                        "one protocol");
+  AlignedCell both;
+  both.items = reference.items;
+  both.arms = {*base, *first, *second};
+  both.arms[1].condition = Condition::transfer;
+  both.arms[2].condition = Condition::format_control;
+  std::vector<const Arm*> arms;
+  for (const Arm& arm : both.arms) arms.push_back(&arm);
+  std::vector<std::size_t> every(both.items.size());
+  for (std::size_t i = 0; i < every.size(); ++i) every[i] = i;
+  return MethodEffect{cell.source, cell.target, condition, cell.method,
+                      analyse(both, arms, accuracy, every).metrics.gain_above_control,
+                      analyse(both, arms, bits, every).metrics.gain_above_control};
+}
+
+std::vector<MethodEffect> method_effects(const Report& report,
+                                         const std::vector<AlignedCell>& aligned) {
+  std::vector<MethodEffect> effects;
+  for (std::size_t i = 0; i < report.cells.size(); ++i) {
+    const CellReport& cell = report.cells[i];
+    if (cell.method == Method::sl) continue;
+    const auto same_pair = [&](const CellReport& other) {
+      return other.method == Method::sl && other.source == cell.source &&
+             other.target == cell.target;
+    };
+    const auto found = std::find_if(report.cells.begin(), report.cells.end(), same_pair);
+    if (found == report.cells.end()) continue;
+    const auto reference = static_cast<std::size_t>(found - report.cells.begin());
+    for (const Condition condition : {Condition::transfer, Condition::direct,
+                                      Condition::sequential, Condition::joint})
+      if (auto effect = method_effect(cell, aligned[i], aligned[reference], condition))
+        effects.push_back(std::move(*effect));
+  }
+  return effects;
+}
+
 }  // namespace
 
 Report make_report(study::StudyResult result) {
   Report report;
   report.result = std::move(result);
-  for (const study::CellResult& cell : report.result.cells)
-    report.cells.push_back(summarise(cell, report.result.spec));
+  std::vector<AlignedCell> aligned;
+  for (const study::CellResult& cell : report.result.cells) {
+    aligned.push_back(align(cell));
+    report.cells.push_back(summarise(aligned.back(), cell, report.result.spec));
+  }
+  report.effects = method_effects(report, aligned);
   return report;
 }
 

@@ -4,6 +4,8 @@
 #include "report/markup.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <span>
 
 namespace xfer::report {
 namespace {
@@ -36,6 +38,8 @@ private:
 
 std::string share(double rate) { return number(rate, Style::percent); }
 
+bool several_methods(const study::StudySpec& spec) { return spec.methods.size() > 1; }
+
 std::string hash_or_none(const std::string& hash) {
   return hash.empty() ? "none recorded" : clean_text(hash);
 }
@@ -43,7 +47,9 @@ std::string hash_or_none(const std::string& hash) {
 }  // namespace
 
 std::string cell_title(const CellReport& cell) {
-  return clean_text(cell.source) + " → " + clean_text(cell.target);
+  std::string title = clean_text(cell.source) + " → " + clean_text(cell.target);
+  if (cell.method_named) title += ", " + std::string(display_name(cell.method));
+  return title;
 }
 
 std::string condition_title(Condition condition, const std::string& source,
@@ -73,7 +79,8 @@ Table metrics_table(const CellReport& cell) {
                           notes.show(cell.bits_per_byte_after_first.*metric, bits_style)});
   };
   row("Transfer Gain", &TransferMetrics::gain, Style::points, Style::bits_change);
-  row("Gain above format control", &TransferMetrics::gain_above_control, Style::points,
+  row(cell.method == Method::sl ? "Gain above format control" : "Gain above format reward",
+      &TransferMetrics::gain_above_control, Style::points,
       Style::bits_change);
   row("Direct gain (ceiling)", &TransferMetrics::ceiling, Style::points, Style::bits_change);
   row("Transfer Efficiency, %", &TransferMetrics::efficiency, Style::share, Style::share);
@@ -132,20 +139,47 @@ Table kinds_table(const CellReport& cell) {
 
 Table overview_table(const Report& report) {
   Table table;
-  table.caption = "All pairs: accuracy in points with 95% intervals";
-  table.head = {"Source → target", "Transfer Gain", "Gain above format control",
+  const bool methods = several_methods(report.result.spec);
+  table.caption = std::string(methods ? "All pairs and methods" : "All pairs") +
+                  ": accuracy in points with 95% intervals";
+  table.head = {"Source → target", "Transfer Gain",
+                methods ? "Gain above the format's control" : "Gain above format control",
                 "Direct gain (ceiling)", "Finding"};
+  if (methods) table.head.insert(table.head.begin() + 1, "Method");
   Notes notes(table);
   for (const CellReport& cell : report.cells) {
     std::string finding(to_string(cell.finding));
     std::replace(finding.begin(), finding.end(), '_', ' ');
-    table.rows.push_back({cell_title(cell), notes.show(cell.accuracy.gain, Style::points),
-                          notes.show(cell.accuracy.gain_above_control, Style::points),
-                          notes.show(cell.accuracy.ceiling, Style::points), finding});
+    auto& row = table.rows.emplace_back();
+    row = {clean_text(cell.source) + " → " + clean_text(cell.target),
+           notes.show(cell.accuracy.gain, Style::points),
+           notes.show(cell.accuracy.gain_above_control, Style::points),
+           notes.show(cell.accuracy.ceiling, Style::points), finding};
+    if (methods) row.insert(row.begin() + 1, std::string(display_name(cell.method)));
   }
   table.notes.insert(table.notes.begin(),
                      "Each pair is judged alone: the intervals are not corrected for the number "
                      "of pairs.");
+  return table;
+}
+
+Table effects_table(const Report& report) {
+  Table table;
+  if (report.effects.empty()) return table;
+  table.caption = "Methods compared: score under the method minus score under SL, with 95% "
+                  "intervals";
+  table.head = {"Source → target", "Condition", "Method", "Accuracy (points)",
+                "Bits per byte (fewer)"};
+  Notes notes(table);
+  for (const MethodEffect& effect : report.effects)
+    table.rows.push_back({clean_text(effect.source) + " → " + clean_text(effect.target),
+                          std::string(display_name(effect.condition)),
+                          std::string(display_name(effect.method)) + " − SL",
+                          notes.show(effect.accuracy, Style::points),
+                          notes.show(effect.bits_per_byte, Style::bits_change)});
+  table.notes.insert(table.notes.begin(),
+                     "Each method has its own number of steps and learning rate: this compares "
+                     "what was run, not the methods at equal cost.");
   return table;
 }
 
@@ -176,10 +210,35 @@ Table settings_table(const study::StudyResult& result) {
   row("Training", lora ? "LoRA, rank " + std::to_string(s.lora.rank) + ", alpha " +
                              plain(s.lora.alpha) + ", on " + joined(parts)
                        : "every weight of the model");
-  row("Steps for each domain", grouped(s.steps) + ", batches of " + grouped(s.batch_size));
-  row("Optimizer", "AdamW, learning rate " + plain(s.learning_rate) + " falling linearly to " +
-                       plain(s.learning_rate_end_share) + " of it, gradient norm clipped at " +
-                       plain(s.grad_clip_norm));
+  const auto uses = [&](Learning learning) {
+    return std::any_of(s.methods.begin(), s.methods.end(), [&](Method m) {
+      return m != (learning == Learning::supervised ? Method::rl : Method::sl);
+    });
+  };
+  const auto optimizer = [&](double rate, double end_share) {
+    return "AdamW, learning rate " + plain(rate) +
+           (end_share == 1.0 ? std::string(", constant")
+                             : " falling linearly to " + plain(end_share) + " of it") +
+           ", gradient norm clipped at " + plain(s.grad_clip_norm);
+  };
+  if (several_methods(s) || s.methods.front() != Method::sl) {
+    std::vector<std::string> methods;
+    for (const Method m : s.methods) methods.emplace_back(display_name(m));
+    row("Methods", joined(methods));
+  }
+  if (uses(Learning::supervised)) {
+    row("Steps for each domain", grouped(s.steps) + ", batches of " + grouped(s.batch_size));
+    row("Optimizer", optimizer(s.learning_rate, s.learning_rate_end_share));
+  }
+  if (uses(Learning::reinforcement)) {
+    row("Steps of reinforcement for each domain",
+        grouped(s.rl.steps) + ", each on " + counted(s.rl.group_size, "answer") + " to " +
+            counted(s.rl.problems, "problem") + ", sampled at temperature " +
+            plain(s.rl.temperature) + ", at most " + counted(s.rl.max_staleness, "update") +
+            " before use");
+    row("Loss of reinforcement", s.rl.loss + ", advantage " + s.rl.advantage);
+    row("Optimizer of reinforcement", optimizer(s.rl.learning_rate, s.rl.learning_rate_end_share));
+  }
   row("Longest training sequence", counted(s.max_sequence_tokens, "token"));
   row("Test items asked for", grouped(s.items));
   row("Validation items", s.eval_every > 0 ? grouped(s.validation_items) + ", every " +
@@ -201,6 +260,47 @@ Table hashes_table(const Report& report) {
     table.rows.push_back({"Protocol, " + cell_title(cell), hash_or_none(cell.protocol_hash)});
     table.rows.push_back({"Test items, " + cell_title(cell), hash_or_none(cell.items_hash)});
   }
+  return table;
+}
+
+Table reinforcement_table(const study::StudyResult& result) {
+  Table table;
+  table.caption = "Reinforcement learning: mean reward of the answers sampled in training";
+  table.head = {"Run", "First tenth of the steps (%)", "Last tenth (%)",
+                "Divergence from the base, last (nats per token)", "Groups without signal (%)",
+                "Answer length, first (tokens)", "Answer length, last (tokens)"};
+  for (const study::LegSummary& leg : result.legs) {
+    if (leg.rewards.empty()) continue;
+    const std::size_t tenth = std::max<std::size_t>(1, leg.rewards.size() / 10);
+    const std::span<const study::RewardPoint> all(leg.rewards);
+    const auto average = [](std::span<const study::RewardPoint> points,
+                            double study::RewardPoint::* value) {
+      double sum = 0.0;
+      for (const study::RewardPoint& p : points) sum += p.*value;
+      return sum / static_cast<double>(points.size());
+    };
+    double groups = 0.0;
+    double silent = 0.0;
+    std::optional<double> divergence;
+    for (const study::RewardPoint& p : all) {
+      groups += p.groups;
+      silent += p.silent_groups;
+      if (p.kl_to_base) divergence = p.kl_to_base;
+    }
+    const auto tokens = [](double value) { return number(value / 100.0, Style::percent); };
+    table.rows.push_back(
+        {clip_text(leg.description, 120),
+         number(average(all.first(tenth), &study::RewardPoint::reward), Style::percent),
+         number(average(all.last(tenth), &study::RewardPoint::reward), Style::percent),
+         divergence ? number(*divergence, Style::bits) : "not measured",
+         groups > 0.0 ? number(silent / groups, Style::percent) : "–",
+         tokens(average(all.first(tenth), &study::RewardPoint::answer_tokens)),
+         tokens(average(all.last(tenth), &study::RewardPoint::answer_tokens))});
+  }
+  if (!table.rows.empty())
+    table.notes.push_back(
+        "The reward is the grader's score, also where a control reinforced something else. A group "
+        "whose answers were all rewarded alike teaches nothing.");
   return table;
 }
 

@@ -26,11 +26,15 @@ Table conditions_table(const CellReport& cell);
 Table kinds_table(const CellReport& cell);
 /// One row for each cell; for studies of several.
 Table overview_table(const Report& report);
+/// What a method did beyond supervised learning; no rows in a study of one method.
+Table effects_table(const Report& report);
 Table settings_table(const study::StudyResult& result);
+/// One row for each run of reinforcement learning; no rows without any.
+Table reinforcement_table(const study::StudyResult& result);
 Table hashes_table(const Report& report);
 Table legs_table(const study::StudyResult& result);
 
-/// "math → code".
+/// "math → code", with the method where several are told apart: "math → code, RL".
 std::string cell_title(const CellReport& cell);
 /// "Baseline", "Transfer (math)", "Direct (code)", ...
 std::string condition_title(Condition condition, const std::string& source,

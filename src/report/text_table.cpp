@@ -118,14 +118,19 @@ std::string to_text(const Report& report, int width) {
                                             std::to_string(width) + ")");
   const auto columns_max = static_cast<std::size_t>(width);
   std::string out;
-  for (const CellReport& cell : report.cells) {
+  const auto add = [&](const Table& table) {
+    if (table.rows.empty()) return;
     if (!out.empty()) out += "\n";
-    const Table table = metrics_table(cell);
     paragraph(out, table.caption, columns_max);
     const std::string lines = grid(table, columns_max);
     out += lines.empty() ? listing(table, columns_max) : lines;
     for (const std::string& note : table.notes) paragraph(out, note, columns_max);
+  };
+  if (report.result.spec.methods.size() > 1) {
+    add(overview_table(report));
+    add(effects_table(report));
   }
+  for (const CellReport& cell : report.cells) add(metrics_table(cell));
   return out;
 }
 

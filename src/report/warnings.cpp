@@ -35,7 +35,7 @@ void warn_of_evaluations(const CellReport& cell, const study::StudySpec& spec,
                          std::vector<std::string>& warnings) {
   std::vector<std::string> missing;
   for (const Condition c : spec.conditions)
-    if (!cell.find(c)) missing.push_back(lower_name(c));
+    if (exists(c, cell.method) && !cell.find(c)) missing.push_back(lower_name(c));
   if (!missing.empty())
     warnings.push_back("Unfinished: no complete evaluation of " + joined(missing) + " yet.");
 
@@ -81,10 +81,29 @@ void warn_of_zero_step(const CellReport& cell, std::vector<std::string>& warning
   if (!base || !zero) return;
   const bool bits_differ =
       base->bits_per_byte.defined() && !same(base->bits_per_byte, zero->bits_per_byte);
-  if (!same(base->accuracy, zero->accuracy) || bits_differ)
+  const bool items_differ = cell.zero_step_differences > 0;
+  if (!same(base->accuracy, zero->accuracy) || bits_differ || items_differ)
     warnings.push_back(
-        "The zero-step adapter does not score exactly as the baseline: base and tuned models are "
-        "not run in the same way, and every difference below is in doubt.");
+        "The zero-step adapter does not score exactly as the baseline" +
+        (items_differ ? " (on " + counted(cell.zero_step_differences, "item") + ")" : "") +
+        ": base and tuned models are not run in the same way, and every difference below is in "
+        "doubt.");
+}
+
+/// Rewards that know nothing of the answers may still teach a model what it almost does already.
+void warn_of_random_reward(const CellReport& cell, std::vector<std::string>& warnings) {
+  const ConditionSummary* base = cell.find(Condition::baseline);
+  const ConditionSummary* coin = cell.find(Condition::random_reward);
+  if (!base || !coin || !base->accuracy.defined() || !coin->accuracy.defined() ||
+      sign(cell.accuracy.gain) != Sign::up)
+    return;
+  const double gain = cell.accuracy.gain.estimate()->value;
+  const double by_coin =
+      coin->accuracy.estimate()->value - base->accuracy.estimate()->value;
+  if (by_coin > habit_share * gain)
+    warnings.push_back("Random rewards alone gain " + number(by_coin, Style::points) +
+                       " points, more than half of the Transfer Gain: what was rewarded may "
+                       "matter little here.");
 }
 
 }  // namespace
@@ -115,6 +134,7 @@ std::vector<std::string> find_warnings(const CellReport& cell, const study::Stud
         "The baseline scores exactly 0: often a sign that prompt, stop text or grader do not fit "
         "the model. The verdict on accuracy is held back; look at the baseline's answers first.");
   warn_of_zero_step(cell, warnings);
+  warn_of_random_reward(cell, warnings);
   const std::string failures = above_limit(cell, &ConditionSummary::extraction_failure_rate);
   if (!failures.empty())
     warnings.push_back("No final answer could be found in more than 5% of the answers (" +

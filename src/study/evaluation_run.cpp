@@ -39,8 +39,8 @@ task<grade::Verdict> grade_item(const grade::Grader& grader, const Example& exam
   co_return grader.grade(example, answer);
 }
 
-SampleRequest greedy_request(const Protocol& protocol, const Example& example) {
-  SampleRequest request(protocol.prompt(example));
+SampleRequest greedy_request(const Protocol& protocol, const std::vector<std::int32_t>& prompt) {
+  SampleRequest request(prompt);
   request.temperature = 0.0;
   request.max_tokens = protocol.max_answer_tokens();
   request.stop_tokens = protocol.stop_tokens();
@@ -75,20 +75,25 @@ void StudyRun::announce_reused(std::size_t evaluation) {
 }
 
 task<void> StudyRun::run_base_evaluations() {
-  std::shared_ptr<Sampler> sampler;
   for (std::size_t e = 0; e < plan_.evaluations.size(); ++e) {
     if (plan_.evaluations[e].leg) continue;
     if (ledger_.evaluation_finished(e)) {
       announce_reused(e);
       continue;
     }
-    if (!sampler) {
-      auto opening = backend_.base_sampler();
-      sampler = co_await std::move(opening);
-    }
-    auto testing = run_evaluation(e, sampler);
+    auto opening = base_sampler();
+    auto sampler = co_await std::move(opening);
+    auto testing = run_evaluation(e, std::move(sampler));
     co_await std::move(testing);
   }
+}
+
+task<std::shared_ptr<Sampler>> StudyRun::base_sampler() {
+  if (!base_sampler_) {
+    auto opening = backend_.base_sampler();
+    base_sampler_ = co_await std::move(opening);
+  }
+  co_return base_sampler_;
 }
 
 task<void> StudyRun::run_evaluation(std::size_t index, std::shared_ptr<Sampler> sampler) {
@@ -192,8 +197,11 @@ task<ItemResult> StudyRun::answer_item(ItemQueue& queue, int position) {
   item.item_id = to_valid_utf8(example.id);
   item.kind = to_valid_utf8(example.kind);
   item.cluster = to_valid_utf8(example.cluster);
+  item.question = to_valid_utf8(example.question);
+  item.reference = to_valid_utf8(example.solution);
 
-  SampleRequest request = greedy_request(protocol, example);
+  const std::vector<std::int32_t> prompt = protocol.prompt(example);
+  SampleRequest request = greedy_request(protocol, prompt);
   request.tokens_drawn = queue.tokens_drawn;
   auto sampling = queue.sampler->sample(std::move(request));
   const std::vector<Completion> completions = co_await std::move(sampling);
@@ -205,31 +213,39 @@ task<ItemResult> StudyRun::answer_item(ItemQueue& queue, int position) {
   auto scoring = queue.sampler->score(ScoreRequest(reference.tokens, reference.first));
   const std::vector<float> logprobs = co_await std::move(scoring);
   add_reference_bits(logprobs, item);
+  item.prompt_tokens = std::ssize(prompt);
+  item.sampled_tokens = std::ssize(completions.front().tokens);
+  item.scored_tokens = std::ssize(reference.tokens);
   item.reference_bytes = reference.bytes;
   item.first_token_bytes = reference.first_token_bytes;
 
-  grade::Verdict verdict;
+  auto grading = grade(protocol, example, answer);
+  const grade::Verdict verdict = co_await std::move(grading);
+  item.score = verdict.score;
+  item.extracted = verdict.extracted;
+  item.answer = to_valid_utf8(verdict.answer);
+  item.failure = to_valid_utf8(verdict.failure);
+  co_return item;
+}
+
+task<grade::Verdict> StudyRun::grade(const Protocol& protocol, const Example& example,
+                                     std::string answer) {
   std::string broken;
   Errc code = Errc::internal;
   try {
     auto grading = boost::asio::co_spawn(graders_.get_executor(),
                                          grade_item(*protocol.domain().grader, example, answer),
                                          boost::asio::use_awaitable);
-    verdict = co_await std::move(grading);
+    const grade::Verdict verdict = co_await std::move(grading);
+    co_return verdict;
   } catch (const Error& e) {
     broken = e.what();
     code = e.code();
   }
-  if (!broken.empty())
-    throw Error(code, "item " + item.item_id +
-                          ": its answer could not be graded, which is not the same as a wrong "
-                          "answer: " +
-                          broken);
-  item.score = verdict.score;
-  item.extracted = verdict.extracted;
-  item.answer = to_valid_utf8(verdict.answer);
-  item.failure = to_valid_utf8(verdict.failure);
-  co_return item;
+  throw Error(code, "item " + to_valid_utf8(example.id) +
+                        ": its answer could not be graded, which is not the same as a wrong "
+                        "answer: " +
+                        broken);
 }
 
 void StudyRun::commit_answers(ItemQueue& queue, bool finished) {

@@ -4,6 +4,7 @@
 #include "xfer/rng.hpp"
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -52,5 +53,14 @@ private:
   std::uint64_t key_;
   unsigned half_bits_ = 1;
 };
+
+/// How many of the examples of steps 0 to `step` - 1 come from source `place` of an even mixture.
+/// A batch that does not divide alternates which source gives one more.
+inline std::uint64_t drawn_before(int step, int batch_size, std::size_t sources,
+                                  std::size_t place) {
+  const std::uint64_t all =
+      static_cast<std::uint64_t>(step) * static_cast<std::uint64_t>(batch_size);
+  return (all + (sources - 1 - place)) / sources;
+}
 
 }  // namespace xfer::study

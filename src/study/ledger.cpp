@@ -28,12 +28,13 @@ void insert_pairs(Sqlite& database, const std::string& table, const Facts& pairs
 
 void insert_plan(Sqlite& database, const Plan& plan, const StudySpec& spec) {
   Statement leg(database,
-                "INSERT INTO legs(id, key, description, parent, steps) VALUES(?, ?, ?, "
-                "nullif(?, -1), ?)");
+                "INSERT INTO legs(id, key, description, parent, learning, steps) VALUES(?, ?, ?, "
+                "nullif(?, -1), ?, ?)");
   for (std::size_t i = 0; i < plan.legs.size(); ++i) {
     const PlannedLeg& l = plan.legs[i];
     leg.bind(1, id_of(i)).bind(2, l.key).bind(3, l.description);
-    leg.bind(4, l.parent ? id_of(*l.parent) : -1).bind(5, l.steps).run();
+    leg.bind(4, l.parent ? id_of(*l.parent) : -1).bind(5, to_string(l.learning));
+    leg.bind(6, l.steps).run();
   }
   Statement evaluation(database,
                        "INSERT INTO evaluations(id, key, description, leg, step, domain, split, "
@@ -44,13 +45,17 @@ void insert_plan(Sqlite& database, const Plan& plan, const StudySpec& spec) {
     evaluation.bind(4, e.leg ? id_of(*e.leg) : -1).bind(5, e.step).bind(6, e.domain);
     evaluation.bind(7, to_string(e.split)).bind(8, e.protocol_hash).bind(9, e.items).run();
   }
-  Statement condition(database, "INSERT INTO conditions VALUES(?, ?, ?, ?, ?, ?)");
+  Statement condition(database, "INSERT INTO conditions VALUES(?, ?, ?, ?, ?, ?, ?)");
+  Statement stage(database, "INSERT INTO stages VALUES(?, ?, ?)");
   Statement point(database, "INSERT INTO curve_points VALUES(?, ?, ?)");
   for (std::size_t i = 0; i < plan.conditions.size(); ++i) {
     const PlannedCondition& c = plan.conditions[i];
     const auto& [source, target] = spec.pairs[c.pair];
-    condition.bind(1, id_of(i)).bind(2, source).bind(3, target).bind(4, to_string(c.condition));
-    condition.bind(5, static_cast<std::int64_t>(c.seed)).bind(6, id_of(c.evaluation)).run();
+    condition.bind(1, id_of(i)).bind(2, source).bind(3, target).bind(4, to_string(c.method));
+    condition.bind(5, to_string(c.condition)).bind(6, static_cast<std::int64_t>(c.seed));
+    condition.bind(7, id_of(c.evaluation)).run();
+    for (const PlannedStage& s : c.stages)
+      stage.bind(1, id_of(i)).bind(2, s.steps_before).bind(3, id_of(s.leg)).run();
     for (const PlannedPoint& p : c.curve)
       point.bind(1, id_of(i)).bind(2, p.step).bind(3, id_of(p.evaluation)).run();
   }
@@ -94,11 +99,13 @@ void Ledger::start(const StudySpec& spec, const Facts& facts, const Facts& about
   version.step();
   const std::int64_t schema = version.integer(0);
   version.reset();
-  if (schema > ledger_schema_version)
-    throw Error(Errc::run_mismatch, "ledger " + database_.path().string() +
-                                        ": written by a newer version of xfer (schema " +
-                                        std::to_string(schema) + ", known up to " +
-                                        std::to_string(ledger_schema_version) + ")");
+  if (schema != 0 && schema != ledger_schema_version)
+    throw Error(Errc::run_mismatch,
+                "ledger " + database_.path().string() + ": written by " +
+                    (schema > ledger_schema_version ? "a newer" : "an earlier") +
+                    " version of xfer (schema " + std::to_string(schema) + ", here " +
+                    std::to_string(ledger_schema_version) +
+                    "); finish it with that version or choose another folder");
   if (schema != 0) check_same(facts, plan);
   transaction([&] {
     if (schema == 0) {
@@ -163,9 +170,15 @@ void Ledger::commit_steps(std::size_t leg, std::span<const StepRow> steps,
                           const std::string& checkpoint, double seconds) {
   transaction([&] {
     Statement insert(database_, "INSERT INTO steps VALUES(?, ?, ?, ?, ?, ?)");
+    Statement reward(database_, "INSERT INTO rewards VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (const StepRow& row : steps) {
       insert.bind(1, id_of(leg)).bind(2, row.step).bind(3, row.loss).bind(4, row.tokens);
       insert.bind(5, row.target_tokens).bind(6, row.skipped).run();
+      if (!row.rewards) continue;
+      const RewardRow& r = *row.rewards;
+      reward.bind(1, id_of(leg)).bind(2, row.step).bind(3, r.reward).bind(4, r.trained_reward);
+      reward.bind(5, r.kl_to_base).bind(6, r.groups).bind(7, r.silent_groups);
+      reward.bind(8, r.answers).bind(9, r.sampled_tokens).bind(10, r.prefill_tokens).run();
     }
     Statement update(database_,
                      "UPDATE legs SET steps_done = steps_done + ?, checkpoint = ?, seconds = "
@@ -201,14 +214,17 @@ void Ledger::commit_items(std::size_t evaluation,
                           std::span<const std::pair<int, ItemResult>> items, bool finished) {
   transaction([&] {
     Statement insert(database_,
-                     "INSERT INTO items VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                     "INSERT INTO items VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                     "?, ?, ?)");
     for (const auto& [position, item] : items) {
       insert.bind(1, id_of(evaluation)).bind(2, position).bind(3, item.item_id);
       insert.bind(4, item.kind).bind(5, item.cluster).bind(6, item.score);
       insert.bind(7, item.extracted ? 1 : 0).bind(8, item.truncated ? 1 : 0);
       insert.bind(9, item.completion).bind(10, item.answer).bind(11, item.failure);
       insert.bind(12, item.reference_bits).bind(13, item.first_token_bits);
-      insert.bind(14, item.reference_bytes).bind(15, item.first_token_bytes).run();
+      insert.bind(14, item.reference_bytes).bind(15, item.first_token_bytes);
+      insert.bind(16, item.question).bind(17, item.reference).bind(18, item.prompt_tokens);
+      insert.bind(19, item.sampled_tokens).bind(20, item.scored_tokens).run();
     }
     if (finished) {
       Statement update(database_, "UPDATE evaluations SET finished = 1 WHERE id = ?");

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,12 +24,25 @@ namespace xfer::study {
 /// What decides a run, by name, e.g. {"train.steps", "150"}; all of it must be equal to go on.
 using Facts = std::map<std::string, std::string>;
 
+/// What a step of reinforcement learning saw. See `RewardPoint`.
+struct RewardRow {
+  double reward = 0.0;
+  double trained_reward = 0.0;
+  std::optional<double> kl_to_base;
+  int groups = 0;
+  int silent_groups = 0;
+  std::int64_t answers = 0;
+  std::int64_t sampled_tokens = 0;
+  std::int64_t prefill_tokens = 0;
+};
+
 struct StepRow {
   int step = 0;  ///< counted from 1
   double loss = 0.0;
   std::int64_t tokens = 0;
   std::int64_t target_tokens = 0;
   int skipped = 0;
+  std::optional<RewardRow> rewards;
 };
 
 struct LegState {

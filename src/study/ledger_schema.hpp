@@ -5,10 +5,11 @@
 
 namespace xfer::study {
 
-inline constexpr int ledger_schema_version = 1;
+inline constexpr int ledger_schema_version = 2;
 
 /// `facts` decide a run; `about` describes it. Rows of legs, evaluations and conditions are the
-/// plan, numbered as there; the rest is what has been done. `condition` and `split` hold names.
+/// plan, numbered as there; the rest is what has been done. `method`, `condition`, `learning` and
+/// `split` hold names.
 inline constexpr std::string_view ledger_schema = R"sql(
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -16,12 +17,16 @@ CREATE TABLE attempts(id INTEGER PRIMARY KEY, process TEXT NOT NULL, version TEX
   started TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
   seconds REAL NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT 'interrupted');
 CREATE TABLE legs(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, description TEXT NOT NULL,
-  parent INTEGER REFERENCES legs(id), steps INTEGER NOT NULL,
+  parent INTEGER REFERENCES legs(id), learning TEXT NOT NULL, steps INTEGER NOT NULL,
   steps_done INTEGER NOT NULL DEFAULT 0, checkpoint TEXT NOT NULL DEFAULT '',
   seconds REAL NOT NULL DEFAULT 0);
 CREATE TABLE steps(leg INTEGER NOT NULL REFERENCES legs(id), step INTEGER NOT NULL,
   loss REAL NOT NULL, tokens INTEGER NOT NULL, target_tokens INTEGER NOT NULL,
   skipped INTEGER NOT NULL, PRIMARY KEY(leg, step)) WITHOUT ROWID;
+CREATE TABLE rewards(leg INTEGER NOT NULL REFERENCES legs(id), step INTEGER NOT NULL,
+  reward REAL NOT NULL, trained_reward REAL NOT NULL, kl_to_base REAL, groups INTEGER NOT NULL,
+  silent_groups INTEGER NOT NULL, answers INTEGER NOT NULL, sampled_tokens INTEGER NOT NULL,
+  prefill_tokens INTEGER NOT NULL, PRIMARY KEY(leg, step)) WITHOUT ROWID;
 CREATE TABLE evaluations(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
   description TEXT NOT NULL, leg INTEGER REFERENCES legs(id), step INTEGER NOT NULL,
   domain TEXT NOT NULL, split TEXT NOT NULL, protocol TEXT NOT NULL, items INTEGER NOT NULL,
@@ -31,13 +36,18 @@ CREATE TABLE items(evaluation INTEGER NOT NULL REFERENCES evaluations(id),
   score REAL NOT NULL, extracted INTEGER NOT NULL, truncated INTEGER NOT NULL,
   completion TEXT NOT NULL, answer TEXT NOT NULL, failure TEXT NOT NULL,
   reference_bits REAL NOT NULL, first_token_bits REAL NOT NULL, reference_bytes INTEGER NOT NULL,
-  first_token_bytes INTEGER NOT NULL, PRIMARY KEY(evaluation, position)) WITHOUT ROWID;
+  first_token_bytes INTEGER NOT NULL, question TEXT NOT NULL, reference TEXT NOT NULL,
+  prompt_tokens INTEGER NOT NULL, sampled_tokens INTEGER NOT NULL, scored_tokens INTEGER NOT NULL,
+  PRIMARY KEY(evaluation, position)) WITHOUT ROWID;
 CREATE TABLE conditions(id INTEGER PRIMARY KEY, source TEXT NOT NULL, target TEXT NOT NULL,
-  condition TEXT NOT NULL, seed INTEGER NOT NULL,
+  method TEXT NOT NULL, condition TEXT NOT NULL, seed INTEGER NOT NULL,
   evaluation INTEGER NOT NULL REFERENCES evaluations(id));
 CREATE TABLE curve_points(condition INTEGER NOT NULL REFERENCES conditions(id),
   step INTEGER NOT NULL, evaluation INTEGER NOT NULL REFERENCES evaluations(id),
   PRIMARY KEY(condition, step)) WITHOUT ROWID;
+CREATE TABLE stages(condition INTEGER NOT NULL REFERENCES conditions(id),
+  steps_before INTEGER NOT NULL, leg INTEGER NOT NULL REFERENCES legs(id),
+  PRIMARY KEY(condition, leg)) WITHOUT ROWID;
 )sql";
 
 }  // namespace xfer::study

@@ -6,7 +6,9 @@
 #include "xfer/error.hpp"
 #include "xfer/rng.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace xfer::study {
 namespace {
@@ -47,7 +49,11 @@ std::string StudyRun::loadable_form(const std::string& stored) const {
 
 double StudyRun::learning_rate(const PlannedLeg& leg, int step) const {
   const double way = leg.steps > 1 ? static_cast<double>(step) / (leg.steps - 1) : 0.0;
-  return spec_.learning_rate * (1.0 - (1.0 - spec_.learning_rate_end_share) * way);
+  const bool reinforced = leg.learning == Learning::reinforcement;
+  const double start = reinforced ? spec_.rl.learning_rate : spec_.learning_rate;
+  const double end_share =
+      reinforced ? spec_.rl.learning_rate_end_share : spec_.learning_rate_end_share;
+  return start * (1.0 - (1.0 - end_share) * way);
 }
 
 bool StudyRun::evaluations_pending(std::size_t leg, int step) {
@@ -79,18 +85,22 @@ task<void> StudyRun::run_leg(std::size_t index) {
   cursor.checkpoint = state.checkpoint;
   auto opening = open_leg(cursor);
   co_await std::move(opening);
-  const TrainingData data(spec_, materials_, leg);
+  std::optional<TrainingData> data;
+  std::optional<Problems> problems;
+  if (leg.learning == Learning::reinforcement) problems.emplace(spec_, materials_, leg);
+  else data.emplace(spec_, materials_, leg);
   cursor.started = cursor.committed = Clock::now();
   progress_.mark();
   while (true) {
     auto testing = evaluate_leg(cursor);
     co_await std::move(testing);
     if (cursor.step == leg.steps) break;
-    auto training = train_step(cursor, data);
+    auto training = problems ? reinforce_step(cursor, *problems) : train_step(cursor, *data);
     co_await std::move(training);
     const bool stop = stopping();
-    if (stop || cursor.step == leg.steps || evaluations_pending(index, cursor.step) ||
-        Clock::now() - cursor.committed >= tuning_.checkpoint_every) {
+    if (may_save(cursor) &&
+        (stop || cursor.step == leg.steps || evaluations_pending(index, cursor.step) ||
+         Clock::now() - cursor.committed >= tuning_.checkpoint_every)) {
       auto saving = save(cursor);
       co_await std::move(saving);
     }
@@ -121,16 +131,23 @@ task<void> StudyRun::open_leg(LegCursor& cursor) {
 }
 
 task<void> StudyRun::train_step(LegCursor& cursor, const TrainingData& data) {
-  const PlannedLeg& leg = plan_.legs[cursor.index];
   Batch batch = data.batch(cursor.step);
   StepRow row;
   row.step = cursor.step + 1;
   row.tokens = batch.tokens;
   row.target_tokens = batch.target_tokens;
   row.skipped = batch.skipped;
+  ForwardBackwardRequest request(std::move(batch.data));
+  auto updating = update(cursor, std::move(request), row);
+  co_await std::move(updating);
+  finish_step(cursor, row);
+}
+
+/// One pass forward and backward and one step of the optimizer. Sets the row's loss.
+task<void> StudyRun::update(LegCursor& cursor, ForwardBackwardRequest request, StepRow& row) {
+  const PlannedLeg& leg = plan_.legs[cursor.index];
   std::string problem;
   try {
-    ForwardBackwardRequest request(std::move(batch.data));
     // Only the loss is read: what the prompts score is not worth its time.
     request.all_logprobs = false;
     auto computing = cursor.trainer->forward_backward(std::move(request));
@@ -141,22 +158,28 @@ task<void> StudyRun::train_step(LegCursor& cursor, const TrainingData& data) {
     if (e.code() != Errc::diverged) throw;
     problem = e.what();
   }
+  const bool reinforced = leg.learning == Learning::reinforcement;
   if (!problem.empty())
-    throw Error(Errc::diverged, "leg '" + leg.description + "', step " +
-                                    std::to_string(row.step) + ": training diverged (" + problem +
-                                    "); try a lower train.learning_rate (now " +
-                                    std::to_string(spec_.learning_rate) +
-                                    ") or a lower train.grad_clip_norm (now " +
-                                    std::to_string(spec_.grad_clip_norm) +
-                                    ", 0 means none). Finished legs and evaluations are kept");
+    throw Error(Errc::diverged,
+                "leg '" + leg.description + "', step " + std::to_string(row.step) +
+                    ": training diverged (" + problem + "); try a lower " +
+                    (reinforced ? "rl" : "train") + ".learning_rate (now " +
+                    std::to_string(reinforced ? spec_.rl.learning_rate : spec_.learning_rate) +
+                    ") or a lower train.grad_clip_norm (now " +
+                    std::to_string(spec_.grad_clip_norm) +
+                    ", 0 means none). Finished legs and evaluations are kept");
   AdamParams adam;
   adam.learning_rate = learning_rate(leg, cursor.step);
   adam.grad_clip_norm = spec_.grad_clip_norm;
   auto stepping = cursor.trainer->optim_step(adam);
   co_await std::move(stepping);
+}
+
+void StudyRun::finish_step(LegCursor& cursor, StepRow row) {
+  const PlannedLeg& leg = plan_.legs[cursor.index];
   ++cursor.step;
   cursor.tokens += row.tokens;
-  cursor.uncommitted.push_back(row);
+  if (row.rewards) cursor.tokens += row.rewards->sampled_tokens;
 
   progress_.finish(Progress::Work::training, leg.units / leg.steps);
   Event event;
@@ -165,9 +188,17 @@ task<void> StudyRun::train_step(LegCursor& cursor, const TrainingData& data) {
   event.step = cursor.step;
   event.steps = leg.steps;
   event.loss = row.loss;
+  if (row.rewards) event.reward = row.rewards->reward;
   event.tokens_per_second =
       static_cast<double>(cursor.tokens) / std::max(seconds_since(cursor.started), 1e-9);
+  cursor.uncommitted.push_back(std::move(row));
   emit(event);
+}
+
+/// Answers sampled ahead are not in a checkpoint: while there are some, the steps since they were
+/// sampled would be done again.
+bool StudyRun::may_save(const LegCursor& cursor) const {
+  return cursor.sampled.empty() && !cursor.uncommitted.empty();
 }
 
 task<void> StudyRun::save(LegCursor& cursor) {

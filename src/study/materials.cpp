@@ -44,12 +44,14 @@ DomainSet open_domains(const StudySpec& spec, const DomainSet& own) {
       need(all.at(target), Split::validation,
            "set eval.validation_items = 0 to do without learning curves");
     for (const Condition condition : spec.conditions) {
-      for (const Stage& stage : stages(condition)) {
-        if (stage.mixture != Mixture::target)
-          need(all.at(source), Split::train, "a source needs examples to train on");
-        if (stage.mixture != Mixture::source)
-          need(all.at(target), Split::train,
-               "condition '" + std::string(to_string(condition)) + "' trains on the target");
+      for (const Method method : spec.methods) {
+        for (const Stage& stage : stages(condition, method)) {
+          if (stage.mixture != Mixture::target)
+            need(all.at(source), Split::train, "a source needs examples to train on");
+          if (stage.mixture != Mixture::source)
+            need(all.at(target), Split::train,
+                 "condition '" + std::string(to_string(condition)) + "' trains on the target");
+        }
       }
     }
   }

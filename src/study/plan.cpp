@@ -1,5 +1,6 @@
 #include "xfer/study/plan.hpp"
 
+#include "study/problems.hpp"
 #include "study/protocol.hpp"
 
 #include "xfer/error.hpp"
@@ -27,11 +28,17 @@ struct Lengths {
 
 class Planner {
 public:
-  Planner(const StudySpec& spec, const Materials& materials) : spec_(spec), materials_(materials) {
+  Planner(const StudySpec& spec, const Materials& materials, const std::atomic<bool>* stop)
+      : spec_(spec), materials_(materials), stop_(stop) {
+    const bool reinforced = std::any_of(spec.methods.begin(), spec.methods.end(),
+                                        [](Method method) { return method != Method::sl; });
     for (const auto& [name, domain] : materials.domains) {
+      check_stop();
       protocols_.emplace(name, Protocol(spec, materials, name));
       training_hashes_.emplace(name, training_data_hash(materials, name));
       lengths_.emplace(name, measure(name));
+      if (reinforced)
+        reinforcement_hashes_.emplace(name, reinforcement_protocol(spec, materials, name).hash());
     }
   }
 
@@ -39,14 +46,21 @@ public:
     add_baselines();
     for (const std::uint64_t seed : spec_.seeds)
       for (std::size_t pair = 0; pair < spec_.pairs.size(); ++pair)
-        for (const Condition condition : spec_.conditions)
-          if (condition != Condition::baseline) add_condition(pair, condition, seed);
+        for (const Method method : spec_.methods)
+          for (const Condition condition : spec_.conditions)
+            if (condition != Condition::baseline && exists(condition, method))
+              add_condition(pair, method, condition, seed);
     for (const PlannedLeg& leg : plan_.legs) plan_.total_units += leg.units;
     for (const PlannedEvaluation& e : plan_.evaluations) plan_.total_units += e.units;
     return std::move(plan_);
   }
 
 private:
+  void check_stop() const {
+    if (stop_ && stop_->load())
+      throw Error(Errc::cancelled, "study stopped as asked while it was being planned");
+  }
+
   Lengths measure(const std::string& name) const {
     const domains::Domain& domain = materials_.domains.at(name);
     const Protocol& protocol = protocols_.at(name);
@@ -68,26 +82,32 @@ private:
     const bool wanted = std::count(spec_.conditions.begin(), spec_.conditions.end(),
                                    Condition::baseline) != 0;
     for (std::size_t pair = 0; wanted && pair < spec_.pairs.size(); ++pair) {
-      PlannedCondition baseline;
-      baseline.pair = pair;
-      baseline.evaluation =
-          evaluation(std::nullopt, 0, spec_.pairs[pair].second, Split::test, spec_.items);
-      plan_.conditions.push_back(baseline);
+      for (const Method method : spec_.methods) {
+        PlannedCondition baseline;
+        baseline.pair = pair;
+        baseline.method = method;
+        baseline.evaluation =
+            evaluation(std::nullopt, 0, spec_.pairs[pair].second, Split::test, spec_.items);
+        plan_.conditions.push_back(baseline);
+      }
     }
   }
 
-  void add_condition(std::size_t pair, Condition condition, std::uint64_t seed) {
+  void add_condition(std::size_t pair, Method method, Condition condition, std::uint64_t seed) {
+    check_stop();
     const auto& [source, target] = spec_.pairs[pair];
     PlannedCondition planned;
     planned.pair = pair;
+    planned.method = method;
     planned.condition = condition;
     planned.seed = seed;
     add_point(planned, 0, std::nullopt, 0, target);
     std::optional<std::size_t> last;
     int steps_before = 0;
-    for (const Stage& stage : stages(condition)) {
+    for (const Stage& stage : stages(condition, method)) {
       ++plan_.naive_legs;
       last = leg(stage, source, target, last, seed);
+      planned.stages.push_back({*last, steps_before});
       const int steps = plan_.legs[*last].steps;
       for (int step = spec_.eval_every; step < steps; step += spec_.eval_every)
         add_point(planned, steps_before + step, last, step, target);
@@ -110,29 +130,43 @@ private:
                   std::optional<std::size_t> parent, std::uint64_t seed) {
     PlannedLeg leg;
     leg.parent = parent;
+    leg.learning = stage.learning;
     leg.corruption = stage.corruption;
+    leg.reward = stage.reward;
     leg.seed = seed;
-    leg.steps = static_cast<int>(std::lround(stage.steps_share * spec_.steps));
+    const bool reinforced = leg.learning == Learning::reinforcement;
+    leg.steps = static_cast<int>(
+        std::lround(stage.steps_share * (reinforced ? spec_.rl.steps : spec_.steps)));
     if (stage.mixture != Mixture::target) leg.domains.push_back(source);
     if (stage.mixture != Mixture::source) leg.domains.push_back(target);
     // An even mixture is the same whichever of its two domains is called the source.
     std::sort(leg.domains.begin(), leg.domains.end(), [&](const auto& a, const auto& b) {
       return std::tie(training_hashes_.at(a), a) < std::tie(training_hashes_.at(b), b);
     });
-    leg.key = key(leg);
+    leg.key = reinforced ? reinforcement_key(leg) : supervised_key(leg);
     if (const auto known = leg_by_key_.find(leg.key); known != leg_by_key_.end())
       return known->second;
     leg.description = describe(leg);
-    double tokens = 0.0;
-    for (const std::string& name : leg.domains)
-      tokens += (lengths_.at(name).prompt + lengths_.at(name).answer) /
-                static_cast<double>(leg.domains.size());
-    leg.units = training_cost * leg.steps * spec_.batch_size * tokens;
+    leg.units = leg.steps * step_units(leg);
     plan_.legs.push_back(leg);
     return leg_by_key_[leg.key] = plan_.legs.size() - 1;
   }
 
-  std::string key(const PlannedLeg& leg) const {
+  double step_units(const PlannedLeg& leg) const {
+    double prompt = 0.0;
+    double answer = 0.0;
+    for (const std::string& name : leg.domains) {
+      prompt += lengths_.at(name).prompt / static_cast<double>(leg.domains.size());
+      answer += lengths_.at(name).answer / static_cast<double>(leg.domains.size());
+    }
+    if (leg.learning == Learning::supervised)
+      return training_cost * spec_.batch_size * (prompt + answer);
+    return spec_.rl.problems *
+           (prompt + spec_.rl.group_size *
+                         (sampling_cost * answer + training_cost * (prompt + answer)));
+  }
+
+  std::string supervised_key(const PlannedLeg& leg) const {
     HashBuilder hash("leg/2");
     hash.field("model", materials_.model_hash)
         .field("backend", materials_.backend_version)
@@ -155,6 +189,35 @@ private:
     return hash.hex();
   }
 
+  std::string reinforcement_key(const PlannedLeg& leg) const {
+    HashBuilder hash("reinforcement leg/1");
+    hash.field("model", materials_.model_hash)
+        .field("backend", materials_.backend_version)
+        .field("parent", leg.parent ? plan_.legs[*leg.parent].key : std::string("base"))
+        .field("seed", leg.seed)
+        .field("steps", leg.steps)
+        .field("problems", spec_.rl.problems)
+        .field("group_size", spec_.rl.group_size)
+        .field("temperature", spec_.rl.temperature)
+        .field("loss", spec_.rl.loss)
+        .field("advantage", spec_.rl.advantage)
+        .field("reward", static_cast<int>(leg.reward))
+        .field("max_staleness", spec_.rl.max_staleness)
+        .field("rank", spec_.lora.rank)
+        .field("alpha", spec_.lora.alpha)
+        .field("train_attn", spec_.lora.train_attn)
+        .field("train_mlp", spec_.lora.train_mlp)
+        .field("train_unembed", spec_.lora.train_unembed)
+        .field("learning_rate", spec_.rl.learning_rate)
+        .field("learning_rate_end_share", spec_.rl.learning_rate_end_share)
+        .field("grad_clip_norm", spec_.grad_clip_norm)
+        .field("max_sequence_tokens", spec_.max_sequence_tokens);
+    for (const std::string& name : leg.domains)
+      hash.field("data", training_hashes_.at(name))
+          .field("protocol", reinforcement_hashes_.at(name));
+    return hash.hex();
+  }
+
   std::string describe(const PlannedLeg& leg) const {
     std::string text;
     if (leg.parent) {
@@ -165,6 +228,11 @@ private:
       text += (i == 0 ? "" : " + ") + leg.domains[i];
     if (leg.corruption == Corruption::format_only) text += " (form only)";
     if (leg.corruption == Corruption::random_text) text += " (random text)";
+    if (leg.learning == Learning::reinforcement) {
+      text += leg.reward == Reward::grader   ? " (RL)"
+              : leg.reward == Reward::format ? " (RL, format reward)"
+                                             : " (RL, random reward)";
+    }
     if (leg.steps == 0) text += " (no step)";
     return text + ", seed " + std::to_string(leg.seed);
   }
@@ -202,8 +270,10 @@ private:
 
   const StudySpec& spec_;
   const Materials& materials_;
+  const std::atomic<bool>* stop_;
   std::map<std::string, Protocol> protocols_;
   std::map<std::string, std::string> training_hashes_;
+  std::map<std::string, std::string> reinforcement_hashes_;
   std::map<std::string, Lengths> lengths_;
   std::map<std::string, std::size_t> leg_by_key_;
   std::map<std::string, std::size_t> evaluation_by_key_;
@@ -212,8 +282,8 @@ private:
 
 }  // namespace
 
-Plan make_plan(const StudySpec& spec, const Materials& materials) {
-  return Planner(spec, materials).make();
+Plan make_plan(const StudySpec& spec, const Materials& materials, const std::atomic<bool>* stop) {
+  return Planner(spec, materials, stop).make();
 }
 
 }  // namespace xfer::study

@@ -43,9 +43,13 @@ private:
   void check_version() {
     Statement version(database_, "PRAGMA user_version");
     version.step();
-    if (version.integer(0) != ledger_schema_version)
-      corrupt("schema version " + std::to_string(version.integer(0)) + " (this xfer reads " +
-              std::to_string(ledger_schema_version) + "; 0 means that no study has started here)");
+    const std::int64_t schema = version.integer(0);
+    if (schema == 0) corrupt("no study has started here");
+    if (schema != ledger_schema_version)
+      corrupt("written by " +
+              std::string(schema > ledger_schema_version ? "a newer" : "an earlier") +
+              " version of xfer (schema " + std::to_string(schema) + "; this one reads " +
+              std::to_string(ledger_schema_version) + ")");
   }
 
   std::string about(const std::string& name) {
@@ -69,38 +73,76 @@ private:
   }
 
   void read_cells(StudyResult& result) {
-    for (const auto& [source, target] : result.spec.pairs) {
-      CellResult cell;
-      cell.source = source;
-      cell.target = target;
-      Statement select(database_,
-                       "SELECT c.id, c.condition, c.seed, e.id, e.protocol, e.finished FROM "
-                       "conditions c JOIN evaluations e ON e.id = c.evaluation WHERE c.source = ? "
-                       "AND c.target = ? ORDER BY c.id");
-      select.bind(1, source).bind(2, target);
-      while (select.step()) {
-        EvaluationResult evaluation;
-        evaluation.condition = condition(select.text(1));
-        evaluation.seed = static_cast<std::uint64_t>(select.integer(2));
-        evaluation.protocol_hash = select.text(4);
-        if (select.integer(5) != 0) {
-          evaluation.items = items(select.integer(3));
-          cell.evaluations.push_back(std::move(evaluation));
-        }
-        Curve curve = read_curve(select.integer(0));
-        curve.condition = condition(select.text(1));
-        curve.seed = static_cast<std::uint64_t>(select.integer(2));
-        if (!curve.points.empty()) cell.curves.push_back(std::move(curve));
+    for (const auto& [source, target] : result.spec.pairs)
+      for (const Method method : result.spec.methods)
+        result.cells.push_back(read_cell(source, target, method));
+  }
+
+  CellResult read_cell(const std::string& source, const std::string& target, Method method) {
+    CellResult cell;
+    cell.source = source;
+    cell.target = target;
+    cell.method = method;
+    Statement select(database_,
+                     "SELECT c.id, c.condition, c.seed, e.id, e.protocol, e.finished FROM "
+                     "conditions c JOIN evaluations e ON e.id = c.evaluation WHERE c.source = ? "
+                     "AND c.target = ? AND c.method = ? ORDER BY c.id");
+    select.bind(1, source).bind(2, target).bind(3, to_string(method));
+    while (select.step()) {
+      EvaluationResult evaluation;
+      evaluation.condition = condition(select.text(1));
+      evaluation.seed = static_cast<std::uint64_t>(select.integer(2));
+      evaluation.protocol_hash = select.text(4);
+      if (select.integer(5) != 0) {
+        evaluation.items = items(select.integer(3));
+        cell.evaluations.push_back(std::move(evaluation));
       }
-      result.cells.push_back(std::move(cell));
+      Curve curve = read_curve(select.integer(0));
+      curve.condition = condition(select.text(1));
+      curve.seed = static_cast<std::uint64_t>(select.integer(2));
+      curve.rewards = read_rewards(select.integer(0));
+      if (!curve.points.empty() || !curve.rewards.empty()) cell.curves.push_back(std::move(curve));
     }
+    return cell;
+  }
+
+  std::vector<RewardPoint> read_rewards(std::int64_t condition_id) {
+    Statement select(database_, reward_columns("s.steps_before") +
+                                    "stages s JOIN rewards r ON r.leg = s.leg WHERE s.condition = "
+                                    "? ORDER BY 1");
+    select.bind(1, condition_id);
+    return reward_points(select);
+  }
+
+  static std::string reward_columns(const std::string& steps_before) {
+    return "SELECT r.step + " + steps_before +
+           ", r.reward, r.trained_reward, r.kl_to_base, r.groups, r.silent_groups, "
+           "r.sampled_tokens, r.answers FROM ";
+  }
+
+  static std::vector<RewardPoint> reward_points(Statement& select) {
+    std::vector<RewardPoint> points;
+    while (select.step()) {
+      RewardPoint point;
+      point.step = static_cast<int>(select.integer(0));
+      point.reward = select.real(1);
+      point.trained_reward = select.real(2);
+      point.kl_to_base = select.optional_real(3);
+      point.groups = static_cast<int>(select.integer(4));
+      point.silent_groups = static_cast<int>(select.integer(5));
+      if (select.integer(7) > 0)
+        point.answer_tokens = select.real(6) / static_cast<double>(select.integer(7));
+      points.push_back(point);
+    }
+    return points;
   }
 
   std::vector<ItemResult> items(std::int64_t evaluation) {
     Statement select(database_,
                      "SELECT item_id, kind, cluster, score, extracted, truncated, completion, "
                      "answer, failure, reference_bits, first_token_bits, reference_bytes, "
-                     "first_token_bytes FROM items WHERE evaluation = ? ORDER BY position");
+                     "first_token_bytes, question, reference, prompt_tokens, sampled_tokens, "
+                     "scored_tokens FROM items WHERE evaluation = ? ORDER BY position");
     select.bind(1, evaluation);
     std::vector<ItemResult> all;
     while (select.step()) {
@@ -118,6 +160,11 @@ private:
       item.first_token_bits = select.real(10);
       item.reference_bytes = select.integer(11);
       item.first_token_bytes = select.integer(12);
+      item.question = select.text(13);
+      item.reference = select.text(14);
+      item.prompt_tokens = select.integer(15);
+      item.sampled_tokens = select.integer(16);
+      item.scored_tokens = select.integer(17);
       all.push_back(std::move(item));
     }
     return all;
@@ -177,9 +224,13 @@ private:
   }
 
   void read_legs(StudyResult& result) {
+    Statement rewards(database_,
+                      reward_columns("0") + "rewards r WHERE r.leg = ? ORDER BY r.step");
     Statement select(database_,
                      "SELECT l.key, l.description, l.steps, l.seconds, total(s.tokens), "
-                     "total(s.skipped) FROM legs l LEFT JOIN steps s ON s.leg = l.id WHERE "
+                     "total(s.skipped), l.learning, total(r.sampled_tokens), "
+                     "total(r.prefill_tokens), l.id FROM legs l LEFT JOIN steps s ON s.leg = l.id "
+                     "LEFT JOIN rewards r ON r.leg = s.leg AND r.step = s.step WHERE "
                      "l.steps_done = l.steps GROUP BY l.id ORDER BY l.id");
     while (select.step()) {
       LegSummary leg;
@@ -189,6 +240,13 @@ private:
       leg.seconds = select.real(3);
       leg.train_tokens = static_cast<std::int64_t>(select.real(4));
       leg.skipped_examples = static_cast<int>(select.real(5));
+      if (select.text(6) == to_string(Learning::reinforcement))
+        leg.learning = Learning::reinforcement;
+      leg.sampled_tokens = static_cast<std::int64_t>(select.real(7));
+      leg.prefill_tokens = static_cast<std::int64_t>(select.real(8));
+      rewards.bind(1, select.integer(9));
+      leg.rewards = reward_points(rewards);
+      rewards.reset();
       result.legs.push_back(leg);
     }
   }

@@ -7,6 +7,7 @@
 #include "xfer/run_blocking.hpp"
 
 #include <algorithm>
+#include <new>
 #include <thread>
 
 namespace xfer::study {
@@ -96,8 +97,10 @@ task<void> StudyRun::run() {
   emit(event);
 }
 
-StudyResult run_study(const StudySpec& spec, const RunOptions& given, Backend* backend,
-                      const DomainSet& own_domains, const RunTuning& tuning) {
+namespace {
+
+StudyResult run_in_memory(const StudySpec& spec, const RunOptions& given, Backend* backend,
+                          const DomainSet& own_domains, const RunTuning& tuning) {
   RunOptions options = given;
   options.run_folder = absolute_folder(given.run_folder);
   std::vector<std::string> own_names;
@@ -112,7 +115,7 @@ StudyResult run_study(const StudySpec& spec, const RunOptions& given, Backend* b
     backend = opened.get();
   }
   const Materials materials = gather_materials(spec, *backend, std::move(domains));
-  const Plan plan = make_plan(spec, materials);
+  const Plan plan = make_plan(spec, materials, options.stop);
   ledger.start(spec, facts_of(spec, materials), about(spec, materials, *backend), plan);
   try {
     StudyRun run(spec, materials, plan, *backend, ledger, options, tuning);
@@ -133,6 +136,23 @@ StudyResult run_study(const StudySpec& spec, const RunOptions& given, Backend* b
     throw;
   }
   return load_result(options.run_folder);
+}
+
+}  // namespace
+
+StudyResult run_study(const StudySpec& spec, const RunOptions& options, Backend* backend,
+                      const DomainSet& own_domains, const RunTuning& tuning) {
+  try {
+    return run_in_memory(spec, options, backend, own_domains, tuning);
+  } catch (const std::bad_alloc&) {
+    throw Error(Errc::out_of_memory,
+                "study: this machine's memory is not enough; try a lower train.batch_size (now " +
+                    std::to_string(spec.batch_size) + "), train.max_sequence_tokens (now " +
+                    std::to_string(spec.max_sequence_tokens) + ") or rl.group_size (now " +
+                    std::to_string(spec.rl.group_size) +
+                    "), or a smaller model. What was finished is kept in " +
+                    options.run_folder.string());
+  }
 }
 
 StudyResult run_study(const StudySpec& spec, const RunOptions& options) {

@@ -23,6 +23,10 @@ constexpr std::array fields = {
     SpecField{"", "renderer", [](StudySpec& s) -> FieldPointer { return &s.renderer; }},
     SpecField{"", "threads", [](StudySpec& s) -> FieldPointer { return &s.threads; }, 0, 1024,
               false, true},
+    SpecField{"", "price_file", [](StudySpec& s) -> FieldPointer { return &s.price_file; }, 0, 0,
+              false, true, "", true},
+    SpecField{"", "priced_as", [](StudySpec& s) -> FieldPointer { return &s.priced_as; }, 0, 0,
+              false, true, "", true},
     SpecField{"train", "steps", [](StudySpec& s) -> FieldPointer { return &s.steps; }, 1, 1e6},
     SpecField{"train", "batch_size", [](StudySpec& s) -> FieldPointer { return &s.batch_size; }, 1,
               4096},
@@ -42,6 +46,23 @@ constexpr std::array fields = {
               [](StudySpec& s) -> FieldPointer { return &s.grad_clip_norm; }, 0, 1e9},
     SpecField{"train", "max_sequence_tokens",
               [](StudySpec& s) -> FieldPointer { return &s.max_sequence_tokens; }, 8, 1 << 20},
+    SpecField{"rl", "steps", [](StudySpec& s) -> FieldPointer { return &s.rl.steps; }, 1, 1e6},
+    SpecField{"rl", "problems", [](StudySpec& s) -> FieldPointer { return &s.rl.problems; }, 1,
+              4096},
+    SpecField{"rl", "group_size", [](StudySpec& s) -> FieldPointer { return &s.rl.group_size; }, 1,
+              1024},
+    SpecField{"rl", "temperature", [](StudySpec& s) -> FieldPointer { return &s.rl.temperature; },
+              0, 10, true},
+    SpecField{"rl", "loss", [](StudySpec& s) -> FieldPointer { return &s.rl.loss; }, 0, 0, false,
+              false, "importance_sampling, ppo, cispo"},
+    SpecField{"rl", "advantage", [](StudySpec& s) -> FieldPointer { return &s.rl.advantage; }, 0, 0,
+              false, false, "group, grpo, reinforce"},
+    SpecField{"rl", "learning_rate",
+              [](StudySpec& s) -> FieldPointer { return &s.rl.learning_rate; }, 0, 10, true},
+    SpecField{"rl", "learning_rate_end_share",
+              [](StudySpec& s) -> FieldPointer { return &s.rl.learning_rate_end_share; }, 0, 1},
+    SpecField{"rl", "max_staleness",
+              [](StudySpec& s) -> FieldPointer { return &s.rl.max_staleness; }, 0, 1024},
     SpecField{"eval", "items", [](StudySpec& s) -> FieldPointer { return &s.items; }, 1, 1e6},
     SpecField{"eval", "validation_items",
               [](StudySpec& s) -> FieldPointer { return &s.validation_items; }, 0, 1e6},
@@ -84,10 +105,28 @@ void refuse_repeats(const std::vector<T>& values, const std::string& key) {
     refuse(key, "names one of its members twice");
 }
 
+/// A condition that no method knows would silently be missing from the report.
+void check_conditions(const StudySpec& spec) {
+  for (const Condition condition : spec.conditions) {
+    std::vector<std::string> where;
+    bool wanted = false;
+    for (const Method method : all_methods) {
+      if (!exists(condition, method)) continue;
+      where.emplace_back(to_string(method));
+      wanted = wanted || std::count(spec.methods.begin(), spec.methods.end(), method) != 0;
+    }
+    if (!wanted)
+      refuse("conditions", "names '" + std::string(to_string(condition)) +
+             "', which exists only under the methods " + listed(where));
+  }
+}
+
 void check_lists(const StudySpec& spec, const std::vector<std::string>& known_domains) {
   refuse_repeats(spec.pairs, "pairs");
   refuse_repeats(spec.conditions, "conditions");
+  refuse_repeats(spec.methods, "methods");
   refuse_repeats(spec.seeds, "seeds");
+  check_conditions(spec);
   for (const auto& [source, target] : spec.pairs) {
     check_domain(source, known_domains);
     check_domain(target, known_domains);
@@ -112,7 +151,8 @@ std::string allowed_values(const SpecField& field) {
   StudySpec probe;
   const FieldPointer member = field.member(probe);
   if (std::holds_alternative<bool*>(member)) return "true or false";
-  if (std::holds_alternative<std::string*>(member)) return "a string";
+  if (std::holds_alternative<std::string*>(member))
+    return field.choices.empty() ? "a string" : "one of " + std::string(field.choices);
   const std::string kind = std::holds_alternative<int*>(member) ? "an integer " : "a number ";
   return kind + (field.above_min ? "above " : "from ") + spell_number(field.min) + " to " +
          spell_number(field.max);
@@ -122,6 +162,20 @@ std::string range_problem(const SpecField& field, double value) {
   const bool low = field.above_min ? !(value > field.min) : !(value >= field.min);
   if (!low && value <= field.max) return "";
   return "must be " + allowed_values(field) + " (got " + spell_number(value) + ")";
+}
+
+std::string choice_problem(const SpecField& field, const std::string& value) {
+  std::vector<std::string> choices;
+  std::string_view rest = field.choices;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(", "), rest.size());
+    choices.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 2, rest.size()));
+  }
+  if (choices.empty() || std::find(choices.begin(), choices.end(), value) != choices.end())
+    return "";
+  return "must be " + allowed_values(field) + " (got '" + value + "'" +
+         did_you_mean(value, choices) + ")";
 }
 
 std::string spell(double value) {
@@ -174,12 +228,14 @@ std::vector<std::pair<std::string, std::string>> spelled_out(const StudySpec& sp
   for (const Condition condition : spec.conditions) items.push_back(spell(to_string(condition)));
   all.emplace_back("conditions", spell_list(items));
   items.clear();
+  for (const Method method : spec.methods) items.push_back(spell(to_string(method)));
+  all.emplace_back("methods", spell_list(items));
+  items.clear();
   for (const std::uint64_t seed : spec.seeds) items.push_back(std::to_string(seed));
   all.emplace_back("seeds", spell_list(items));
   for (const auto& [name, path] : spec.domain_files)
     all.emplace_back("domains." + name, spell(std::string_view(path.string())));
-  add_section("train");
-  add_section("eval");
+  for (const std::string_view section : {"train", "rl", "eval"}) add_section(section);
   return all;
 }
 
@@ -187,8 +243,11 @@ void validate(const StudySpec& spec, const std::vector<std::string>& more_domain
   StudySpec copy = spec;
   for (const SpecField& field : fields) {
     const FieldPointer member = field.member(copy);
-    if (const auto* text = std::get_if<std::string*>(&member)) check_name(field.dotted(), **text);
+    const auto* name = std::get_if<std::string*>(&member);
+    if (name && !(field.may_be_empty && (*name)->empty())) check_name(field.dotted(), **name);
     std::string problem;
+    if (const auto* text = std::get_if<std::string*>(&member))
+      problem = choice_problem(field, **text);
     if (const auto* whole = std::get_if<int*>(&member)) problem = range_problem(field, **whole);
     if (const auto* real = std::get_if<double*>(&member)) problem = range_problem(field, **real);
     if (!problem.empty()) refuse(field.dotted(), problem);
@@ -200,6 +259,11 @@ void validate(const StudySpec& spec, const std::vector<std::string>& more_domain
       !spec.lora.train_unembed)
     refuse("train.train_attn", "is false, and so are train_mlp and train_unembed: nothing is left "
                                "to train");
+  const bool reinforced = std::any_of(spec.methods.begin(), spec.methods.end(),
+                                      [](Method method) { return method != Method::sl; });
+  if (reinforced && spec.rl.group_size < 2 && spec.rl.advantage != "reinforce")
+    refuse("rl.group_size", "must be at least 2 with the advantage '" + spec.rl.advantage +
+                                "': an answer alone in its group has nothing to be better than");
   std::vector<std::string> known = domains::procedural_domain_names();
   for (const auto& [name, path] : spec.domain_files) {
     check_name("domains", name);
@@ -215,6 +279,16 @@ void validate(const StudySpec& spec, const std::vector<std::string>& more_domain
 
 SpecError::SpecError(std::string key, const std::string& what)
     : Error(Errc::invalid_argument, "study: " + key + " " + what), key_(std::move(key)) {}
+
+std::vector<Condition> default_conditions(const std::vector<Method>& methods) {
+  std::vector<Condition> conditions = {Condition::baseline, Condition::transfer, Condition::direct,
+                                       Condition::sequential, Condition::joint};
+  for (const Condition control : {Condition::format_control, Condition::format_reward})
+    if (std::any_of(methods.begin(), methods.end(),
+                    [&](Method method) { return exists(control, method); }))
+      conditions.push_back(control);
+  return conditions;
+}
 
 void StudySpec::validate() const { study::validate(*this, {}); }
 

@@ -16,7 +16,7 @@ namespace xfer::study {
 using FieldPointer = std::variant<int*, double*, bool*, std::string*>;
 
 struct SpecField {
-  /// "" for the top level, else "train" or "eval".
+  /// "" for the top level, else "train", "rl" or "eval".
   std::string_view section;
   std::string_view key;
   FieldPointer (*member)(StudySpec&);
@@ -27,6 +27,10 @@ struct SpecField {
   bool above_min = false;
   /// Has no influence on results: may differ between the attempts at one run.
   bool transport = false;
+  /// The strings that are allowed, separated by ", "; "" allows any.
+  std::string_view choices = "";
+  /// A string that may be left empty.
+  bool may_be_empty = false;
 
   /// "train.steps"
   std::string dotted() const {
@@ -38,6 +42,8 @@ std::span<const SpecField> spec_fields();
 
 /// "" when the value is allowed, else "an integer from 1 to 4096 (got 0)".
 std::string range_problem(const SpecField& field, double value);
+/// "" when the string is one of the choices, else "must be one of ... (got ...)".
+std::string choice_problem(const SpecField& field, const std::string& value);
 /// The same words for any value of another kind.
 std::string allowed_values(const SpecField& field);
 

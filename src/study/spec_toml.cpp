@@ -1,5 +1,6 @@
 #include "study/nearest.hpp"
 #include "study/spec_fields.hpp"
+#include "study/toml.hpp"
 
 #include "xfer/error.hpp"
 #include "xfer/files/mapped_file.hpp"
@@ -7,20 +8,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <stdexcept>
+#include <optional>
 #include <type_traits>
-
-// toml++ 3.3 asserts some things that a malformed file can break ("[[[" is enough), and in release
-// builds assumes them. Here they are checked in every build and end in an exception.
-namespace xfer::study {
-[[noreturn]] static void refuse_malformed() {
-  throw std::logic_error("a key or value is malformed");
-}
-}  // namespace xfer::study
-#undef NDEBUG
-#define TOML_ASSERT(expression) \
-  static_cast<void>((expression) || (xfer::study::refuse_malformed(), false))
-#include <toml++/toml.h>
 
 namespace xfer::study {
 namespace {
@@ -36,13 +25,17 @@ public:
   StudySpec read(const toml::table& document) {
     StudySpec spec;
     read_section(document, "", spec);
-    for (const std::string section : {"train", "eval"})
+    for (const std::string section : {"train", "rl", "eval"})
       if (const toml::node* node = document.get(section))
         read_section(as_table(*node, section), section, spec);
     if (const toml::node* node = document.get("domains"))
       read_domains(as_table(*node, "domains"), spec);
+    if (!document.contains("conditions")) spec.conditions = default_conditions(spec.methods);
     if (spec.model.find(':') == std::string::npos)
       spec.model = resolved(spec.model, "model", *document.get("model")).string();
+    if (!spec.price_file.empty())
+      spec.price_file =
+          resolved(spec.price_file, "price_file", *document.get("price_file")).string();
     return spec;
   }
 
@@ -55,44 +48,29 @@ private:
     refuse(node.source(), what);
   }
 
-  static std::string kind(const toml::node& node) {
-    switch (node.type()) {
-      case toml::node_type::none: return "nothing";
-      case toml::node_type::table: return "a table";
-      case toml::node_type::array: return "an array";
-      case toml::node_type::string: return "a string";
-      case toml::node_type::integer: return "an integer";
-      case toml::node_type::floating_point: return "a floating-point number";
-      case toml::node_type::boolean: return "a boolean";
-      case toml::node_type::date: return "a date";
-      case toml::node_type::time: return "a time";
-      case toml::node_type::date_time: return "a date and time";
-    }
-    return "something else";
-  }
-
   const toml::table& as_table(const toml::node& node, const std::string& key) const {
     if (!node.is_table())
-      refuse(node, "'" + key + "' must be a table, [" + key + "] (got " + kind(node) + ")");
+      refuse(node, "'" + key + "' must be a table, [" + key + "] (got " + toml_kind(node) + ")");
     return *node.as_table();
   }
   const toml::array& as_array(const toml::node& node, const std::string& key,
                               const std::string& allowed) const {
     if (!node.is_array() || node.as_array()->empty())
       refuse(node, "'" + key + "' must be " + allowed + " (got " +
-                       (node.is_array() ? "an empty array" : kind(node)) + ")");
+                       (node.is_array() ? "an empty array" : toml_kind(node)) + ")");
     return *node.as_array();
   }
   std::string as_string(const toml::node& node, const std::string& key,
                         const std::string& allowed) const {
     if (!node.is_string())
-      refuse(node, "'" + key + "' must be " + allowed + " (got " + kind(node) + ")");
+      refuse(node, "'" + key + "' must be " + allowed + " (got " + toml_kind(node) + ")");
     return **node.as_string();
   }
 
   static std::vector<std::string> keys_of(std::string_view section) {
     std::vector<std::string> keys;
-    if (section.empty()) keys = {"pairs", "conditions", "seeds", "domains", "train", "eval"};
+    if (section.empty())
+      keys = {"pairs", "conditions", "methods", "seeds", "domains", "train", "rl", "eval"};
     for (const SpecField& field : spec_fields())
       if (field.section == section) keys.emplace_back(field.key);
     return keys;
@@ -117,6 +95,7 @@ private:
                                  hint(name, section) + " (allowed: " + listed(allowed) + ")");
       if (name == "pairs") read_pairs(node, spec);
       if (name == "conditions") read_conditions(node, spec);
+      if (name == "methods") read_methods(node, spec);
       if (name == "seeds") read_seeds(node, spec);
       for (const SpecField& field : spec_fields())
         if (field.section == section && field.key == name) read_field(node, field, spec);
@@ -126,7 +105,8 @@ private:
   void read_field(const toml::node& node, const SpecField& field, StudySpec& spec) const {
     const std::string name(field.key);
     const auto wrong_kind = [&] {
-      refuse(node, "'" + name + "' must be " + allowed_values(field) + " (got " + kind(node) + ")");
+      refuse(node, "'" + name + "' must be " + allowed_values(field) + " (got " +
+                       toml_kind(node) + ")");
     };
     const auto check_range = [&](double value) {
       const std::string problem = range_problem(field, value);
@@ -149,8 +129,11 @@ private:
                                        : **node.as_floating_point();
             check_range(*value);
           } else {
-            *value = as_string(node, name, "a string");
-            if (value->empty()) refuse(node, "'" + name + "' must not be empty");
+            *value = as_string(node, name, allowed_values(field));
+            if (value->empty() && !field.may_be_empty)
+              refuse(node, "'" + name + "' must not be empty");
+            const std::string problem = choice_problem(field, *value);
+            if (!problem.empty()) refuse(node, "'" + name + "' " + problem);
           }
         },
         field.member(spec));
@@ -163,24 +146,39 @@ private:
       const toml::array* pair = item.as_array();
       if (!pair || pair->size() != 2 || !pair->is_homogeneous<std::string>())
         refuse(item, "'pairs' must be " + allowed + " (got " +
-                         (pair ? "an array of " + std::to_string(pair->size()) : kind(item)) + ")");
+                         (pair ? "an array of " + std::to_string(pair->size())
+                               : toml_kind(item)) +
+                         ")");
       spec.pairs.emplace_back(as_string((*pair)[0], "pairs", allowed),
                               as_string((*pair)[1], "pairs", allowed));
     }
   }
 
-  void read_conditions(const toml::node& node, StudySpec& spec) const {
+  /// A list of names of which `all` are known; `what` is one of them in words.
+  template <class T, class All, class Parse>
+  std::vector<T> read_names(const toml::node& node, const std::string& key, const std::string& what,
+                            const All& all, Parse parse) const {
     std::vector<std::string> known;
-    for (const Condition condition : all_conditions) known.emplace_back(to_string(condition));
-    spec.conditions.clear();
-    for (const toml::node& item : as_array(node, "conditions", "a list of names")) {
-      const std::string name = as_string(item, "conditions", "a list of names");
-      const auto condition = parse_condition(name);
-      if (!condition)
-        refuse(item, "'conditions' names the unknown condition '" + name + "'" +
+    for (const T one : all) known.emplace_back(to_string(one));
+    std::vector<T> named;
+    for (const toml::node& item : as_array(node, key, "a list of names")) {
+      const std::string name = as_string(item, key, "a list of names");
+      const std::optional<T> one = parse(name);
+      if (!one)
+        refuse(item, "'" + key + "' names the unknown " + what + " '" + name + "'" +
                          did_you_mean(name, known) + " (allowed: " + listed(known) + ")");
-      spec.conditions.push_back(*condition);
+      named.push_back(*one);
     }
+    return named;
+  }
+
+  void read_conditions(const toml::node& node, StudySpec& spec) const {
+    spec.conditions =
+        read_names<Condition>(node, "conditions", "condition", all_conditions, parse_condition);
+  }
+
+  void read_methods(const toml::node& node, StudySpec& spec) const {
+    spec.methods = read_names<Method>(node, "methods", "method", all_methods, parse_method);
   }
 
   void read_seeds(const toml::node& node, StudySpec& spec) const {
@@ -188,7 +186,7 @@ private:
     spec.seeds.clear();
     for (const toml::node& item : as_array(node, "seeds", allowed)) {
       if (!item.is_integer())
-        refuse(item, "'seeds' must be " + allowed + " (got " + kind(item) + ")");
+        refuse(item, "'seeds' must be " + allowed + " (got " + toml_kind(item) + ")");
       if (**item.as_integer() < 0)
         refuse(item, "'seeds' must be " + allowed + " (got " +
                          std::to_string(**item.as_integer()) + ")");
@@ -232,26 +230,15 @@ private:
   std::filesystem::path base_folder_;
 };
 
-toml::table parse(std::string_view text, const std::string& origin) {
-  try {
-    return toml::parse(text, origin);
-  } catch (const toml::parse_error& e) {
-    throw Error(Errc::bad_data, origin + ":" + std::to_string(e.source().begin.line) +
-                                    ": not valid TOML: " + std::string(e.description()));
-  } catch (const std::logic_error& e) {
-    throw Error(Errc::bad_data, origin + ": not valid TOML: " + e.what());
-  }
-}
-
 }  // namespace
 
 StudySpec read_stored_spec(std::string_view text, const std::string& origin) {
-  return Reader(origin, {}).read(parse(text, origin));
+  return Reader(origin, {}).read(parse_toml(text, origin));
 }
 
 StudySpec StudySpec::from_toml(std::string_view text, const std::string& origin,
                                const std::filesystem::path& base_folder) {
-  const toml::table document = parse(text, origin);
+  const toml::table document = parse_toml(text, origin);
   StudySpec spec = Reader(origin, base_folder).read(document);
   try {
     spec.validate();
@@ -282,7 +269,7 @@ std::string StudySpec::to_toml() const {
     sections[section] +=
         (section == "domains" ? spell(std::string_view(key)) : key) + " = " + value + "\n";
   }
-  for (const std::string section : {"domains", "train", "eval"})
+  for (const std::string section : {"domains", "train", "rl", "eval"})
     if (sections.count(section)) top += "\n[" + section + "]\n" + sections[section];
   return top;
 }

@@ -51,6 +51,11 @@ Statement& Statement::bind(int index, double value) {
   check(sqlite3_bind_double(statement_.get(), index, value));
   return *this;
 }
+Statement& Statement::bind(int index, const std::optional<double>& value) {
+  if (value) return bind(index, *value);
+  check(sqlite3_bind_null(statement_.get(), index));
+  return *this;
+}
 Statement& Statement::bind(int index, std::string_view value) {
   // A null pointer would be stored as NULL.
   const char* data = value.empty() ? "" : value.data();
@@ -80,6 +85,10 @@ std::int64_t Statement::integer(int column) const {
 }
 double Statement::real(int column) const {
   return sqlite3_column_double(statement_.get(), column);
+}
+std::optional<double> Statement::optional_real(int column) const {
+  if (sqlite3_column_type(statement_.get(), column) == SQLITE_NULL) return std::nullopt;
+  return real(column);
 }
 std::string Statement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));

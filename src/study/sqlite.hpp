@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,8 @@ public:
   Statement& bind(int index, int value) { return bind(index, static_cast<std::int64_t>(value)); }
   Statement& bind(int index, double value);
   Statement& bind(int index, std::string_view value);
+  /// Nothing is stored as NULL.
+  Statement& bind(int index, const std::optional<double>& value);
   /// Whether there is a row.
   bool step();
   /// Runs a statement that gives no rows and makes it ready for the next use.
@@ -31,6 +34,8 @@ public:
 
   std::int64_t integer(int column) const;
   double real(int column) const;
+  /// Nothing for NULL.
+  std::optional<double> optional_real(int column) const;
   /// Any bytes, zeros included.
   std::string text(int column) const;
 

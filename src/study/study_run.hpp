@@ -1,7 +1,9 @@
 // One attempt at a study.
 #pragma once
 
+#include "study/advantage.hpp"
 #include "study/ledger.hpp"
+#include "study/problems.hpp"
 #include "study/progress.hpp"
 #include "study/protocol.hpp"
 #include "study/training_data.hpp"
@@ -16,6 +18,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -43,6 +46,34 @@ public:
   task<void> run();
 
 private:
+  /// A problem with the answers that a policy gave to it.
+  struct AnswerGroup {
+    explicit AnswerGroup(Problem asked) : problem(std::move(asked)) {}
+    Problem problem;
+    std::vector<Completion> answers;
+    /// The grader's score of each answer, and 1 or 0 for whether a final answer was found in it.
+    std::vector<double> scores;
+    std::vector<double> found;
+    /// Sum over the answers' tokens of ln p(policy) - ln p(base); 0 unless it was measured.
+    double log_ratio = 0.0;
+  };
+  /// What one step of reinforcement learning learns from.
+  struct SampledStep {
+    std::vector<AnswerGroup> groups;
+    int skipped = 0;
+    bool kl_measured = false;
+  };
+  /// Groups on their way from problem to graded answers.
+  struct GroupQueue {
+    const Problems* problems = nullptr;
+    const PlannedLeg* leg = nullptr;
+    std::shared_ptr<Sampler> policy;
+    std::shared_ptr<Sampler> base;  ///< null unless the divergence from it is measured
+    std::vector<std::pair<AnswerGroup*, bool>> groups;  ///< with whether to measure
+    std::size_t next = 0;
+    int done = 0;
+    bool failed = false;
+  };
   /// A leg while it is being trained.
   struct LegCursor {
     std::size_t index = 0;
@@ -53,6 +84,8 @@ private:
     std::chrono::steady_clock::time_point started;
     std::chrono::steady_clock::time_point committed;
     std::int64_t tokens = 0;
+    /// Answers sampled ahead for the next steps; empty for supervised legs.
+    std::deque<SampledStep> sampled;
   };
   /// An evaluation while its items are being answered.
   struct ItemQueue {
@@ -78,6 +111,14 @@ private:
   task<void> run_leg(std::size_t index);
   task<void> open_leg(LegCursor& cursor);
   task<void> train_step(LegCursor& cursor, const TrainingData& data);
+  task<void> reinforce_step(LegCursor& cursor, const Problems& problems);
+  task<void> sample_ahead(LegCursor& cursor, const Problems& problems);
+  task<void> answer_problems(GroupQueue& queue);
+  task<void> answer_problem(GroupQueue& queue, AnswerGroup& group, bool measure_kl);
+  task<void> grade_answer(const Protocol& protocol, AnswerGroup& group, std::size_t answer);
+  task<void> update(LegCursor& cursor, ForwardBackwardRequest request, StepRow& row);
+  void finish_step(LegCursor& cursor, StepRow row);
+  bool may_save(const LegCursor& cursor) const;
   task<void> save(LegCursor& cursor);
   task<void> evaluate_leg(LegCursor& cursor);
   void keep_only(std::size_t leg, const std::string& checkpoint) const;
@@ -89,6 +130,9 @@ private:
   task<void> answer_items(ItemQueue& queue);
   task<void> report_tokens(ItemQueue& queue);
   void emit_progress(const ItemQueue& queue);
+  task<grade::Verdict> grade(const Protocol& protocol, const Example& example,
+                             std::string answer);
+  task<std::shared_ptr<Sampler>> base_sampler();
   task<ItemResult> answer_item(ItemQueue& queue, int position);
   void commit_answers(ItemQueue& queue, bool finished);
   void announce_reused(std::size_t evaluation);
@@ -109,6 +153,7 @@ private:
   const RunTuning& tuning_;
   Progress progress_;
   std::vector<std::vector<std::size_t>> evaluations_of_leg_;
+  std::shared_ptr<Sampler> base_sampler_;
   boost::asio::thread_pool graders_;
 };
 

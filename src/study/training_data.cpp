@@ -93,21 +93,13 @@ TrainingData::TrainingData(const StudySpec& spec, const Materials& materials,
       if (!tokenizer_->is_special(id)) ordinary_tokens_.push_back(id);
 }
 
-std::uint64_t TrainingData::Source::drawn_before(int step, int batch_size, std::size_t sources,
-                                                 std::size_t place) const {
-  // An even mixture of an odd batch alternates which source gives one more.
-  const std::uint64_t all =
-      static_cast<std::uint64_t>(step) * static_cast<std::uint64_t>(batch_size);
-  return (all + (sources - 1 - place)) / sources;
-}
-
 Batch TrainingData::batch(int step) const {
   std::vector<text::RenderedExample> examples;
   Batch batch;
   for (std::size_t place = 0; place < sources_.size(); ++place) {
     const Source& source = sources_[place];
     const auto before = [&](int s) {
-      return source.drawn_before(s, batch_size_, sources_.size(), place);
+      return drawn_before(s, batch_size_, sources_.size(), place);
     };
     for (std::uint64_t position = before(step); position < before(step + 1); ++position)
       examples.push_back(draw(source, position, batch.skipped));

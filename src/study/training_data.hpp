@@ -43,9 +43,6 @@ private:
     std::size_t size;
     /// Random choices follow the content, not the name: a leg's key holds the former alone.
     std::uint64_t stream;
-    /// Draws of this source in all steps before `step`.
-    std::uint64_t drawn_before(int step, int batch_size, std::size_t sources,
-                               std::size_t place) const;
   };
 
   text::RenderedExample draw(const Source& source, std::uint64_t position, int& skipped) const;

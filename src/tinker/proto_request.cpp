@@ -2,6 +2,7 @@
 #include "files/in_quotes.hpp"
 #include "tinker/array_bytes.hpp"
 #include "tinker/proto_tensor.hpp"
+#include "tinker/server_requests.hpp"
 #include "xfer/tinker/codec.hpp"
 
 namespace xfer::tinker {
@@ -99,6 +100,19 @@ ForwardBackwardMessage decode_forward_backward(std::string_view bytes) {
   for (int i = 0; i < in.data_size(); ++i)
     out.data.push_back(decode_datum(in.data(i), "datum " + std::to_string(i)));
   return out;
+}
+
+std::optional<Turn> read_binary_turn(std::string_view bytes) {
+  try {
+    const auto in = parse_message<pb::ForwardBackwardRequest>(bytes, {3, 1}, "request");
+    if (in.model_id().empty()) return std::nullopt;
+    Turn turn;
+    turn.model_id = in.model_id();
+    turn.seq_id = in.seq_id();
+    return turn;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace xfer::tinker

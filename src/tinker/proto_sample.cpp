@@ -92,7 +92,7 @@ SampleResponse decode_sample_response(std::string_view bytes) {
   };
   if (in.has_target_prompt_logprobs())
     out.target_prompt_logprobs =
-        dense(in.target_prompt_logprobs(), what + ", target_prompt_logprobs");
+        decode_tensor(in.target_prompt_logprobs(), what + ", target_prompt_logprobs");
   if (in.has_prompt_alt_tokens()) {
     out.prompt_alt_tokens.emplace();
     out.prompt_alt_tokens->tokens =

@@ -1,46 +1,15 @@
-#include "xfer/domains/domain.hpp"
+#include "files.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <gtest/gtest.h>
-
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <set>
 #include <string>
 
 namespace xfer::domains {
 namespace {
 
-namespace fs = std::filesystem;
-
-class Files : public ::testing::Test {
+class QuestionFiles : public Files {
 protected:
-  void SetUp() override {
-    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::temp_directory_path() /
-              ("xfer-domains-" + std::string(info->name()) + "-" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  fs::path write(const std::string& name, const std::string& content) const {
-    std::ofstream(folder_ / name, std::ios::binary) << content;
-    return folder_ / name;
-  }
-  static std::string failure(const fs::path& path, Errc code = Errc::bad_data) {
-    try {
-      domain_from_file(path);
-    } catch (const Error& e) {
-      EXPECT_EQ(e.code(), code) << e.what();
-      return e.what();
-    }
-    ADD_FAILURE() << "nothing was refused";
-    return "";
-  }
   static std::string gsm8k_row(int n) {
     return R"({"question":"What is )" + std::to_string(n) + R"(+1?","answer":"It is <<)" +
            std::to_string(n) + "+1=" + std::to_string(n + 1) + ">>" + std::to_string(n + 1) +
@@ -57,21 +26,13 @@ protected:
            R"x(,"test_setup_code":"","test_list":["assert f() == 1","assert f()"],)x" +
            R"x("challenge_test_list":["assert f() > 0"]})x";
   }
-
-  fs::path folder_;
 };
 
-std::size_t total(const Domain& d) {
-  std::size_t n = 0;
-  for (const Split split : all_splits) n += d.dataset->size(split);
-  return n;
-}
-
-TEST_F(Files, gsm8k_rows_lose_their_notes_and_keep_their_mark) {
+TEST_F(QuestionFiles, gsm8k_rows_lose_their_notes_and_keep_their_mark) {
   const Domain d = domain_from_file(write("rows.jsonl", gsm8k_rows(40)));
   EXPECT_EQ(d.name, "gsm8k");
   EXPECT_EQ(d.grader->name(), "gsm8k");
-  EXPECT_EQ(total(d), 40U);
+  EXPECT_EQ(total(*d.dataset), 40U);
   const Example e = d.dataset->at(Split::train, 0);
   EXPECT_EQ(e.solution.find("<<"), std::string::npos);
   EXPECT_NE(e.solution.find("\n#### 1,1"), std::string::npos);
@@ -82,8 +43,8 @@ TEST_F(Files, gsm8k_rows_lose_their_notes_and_keep_their_mark) {
   EXPECT_EQ(d.prompts[0].apply("X"), "Question: X\nAnswer:");
 }
 
-TEST_F(Files, gsm8k_alone_is_cut_by_hash_and_says_so) {
-  const Domain d = domain_from_file(write("test.jsonl", gsm8k_rows(1000)));
+TEST_F(QuestionFiles, rows_of_no_split_are_cut_by_hash_and_the_title_says_so) {
+  const Domain d = domain_from_file(write("rows.jsonl", gsm8k_rows(1000)));
   EXPECT_NEAR(static_cast<double>(d.dataset->size(Split::train)), 800, 40);
   EXPECT_NEAR(static_cast<double>(d.dataset->size(Split::validation)), 100, 30);
   EXPECT_NEAR(static_cast<double>(d.dataset->size(Split::test)), 100, 30);
@@ -93,7 +54,7 @@ TEST_F(Files, gsm8k_alone_is_cut_by_hash_and_says_so) {
     EXPECT_EQ(d.few_shot[i].id, d.dataset->at(Split::train, i).id);
 }
 
-TEST_F(Files, gsm8k_train_and_test_in_one_folder_keep_the_official_test) {
+TEST_F(QuestionFiles, gsm8k_train_and_test_in_one_folder_keep_the_official_test) {
   write("train.jsonl", gsm8k_rows(500));
   const fs::path test = write("test.jsonl", gsm8k_rows(50, 1000));
   for (const fs::path& path : {test, folder_ / "train.jsonl"}) {
@@ -106,7 +67,7 @@ TEST_F(Files, gsm8k_train_and_test_in_one_folder_keep_the_official_test) {
   }
 }
 
-TEST_F(Files, the_manifest_hash_follows_the_content) {
+TEST_F(QuestionFiles, the_manifest_hash_follows_the_content) {
   const auto hash = [&](const std::string& content) {
     return domain_from_file(write("a.jsonl", content)).dataset->manifest_hash(Split::train);
   };
@@ -115,23 +76,26 @@ TEST_F(Files, the_manifest_hash_follows_the_content) {
   EXPECT_NE(first, hash(gsm8k_rows(31)));
 }
 
-TEST_F(Files, byte_order_mark_line_ends_and_blank_lines_do_no_harm) {
+TEST_F(QuestionFiles, byte_order_mark_line_ends_and_blank_lines_do_no_harm) {
+  const auto count = [&](const std::string& name, const std::string& text) {
+    return total(*domain_from_file(write(name, text)).dataset);
+  };
   std::string text = "\xEF\xBB\xBF";
   for (int i = 0; i < 20; ++i) text += gsm8k_row(i) + "\r\n";
-  EXPECT_EQ(total(domain_from_file(write("a.jsonl", text + "\r\n \n\n"))), 20U);
-  EXPECT_EQ(total(domain_from_file(write("b.jsonl", gsm8k_rows(19) + gsm8k_row(19)))), 20U);
+  EXPECT_EQ(count("a.jsonl", text + "\r\n \n\n"), 20U);
+  EXPECT_EQ(count("b.jsonl", gsm8k_rows(19) + gsm8k_row(19)), 20U);
 }
 
-TEST_F(Files, only_newline_ends_a_line) {
+TEST_F(QuestionFiles, only_newline_ends_a_line) {
   const std::string odd =
       "{\"question\":\"a\xE2\x80\xA8"
       "b\xC2\x85"
       "c?\",\"answer\":\"#### 5\"}\n";
   const Domain d = domain_from_file(write("a.jsonl", odd));
-  EXPECT_EQ(total(d), 1U);
+  EXPECT_EQ(total(*d.dataset), 1U);
 }
 
-TEST_F(Files, malformed_gsm8k_lines_are_named) {
+TEST_F(QuestionFiles, malformed_gsm8k_lines_are_named) {
   const auto with = [&](const std::string& line) {
     return failure(write("bad.jsonl", gsm8k_rows(2) + line + "\n" + gsm8k_row(4)));
   };
@@ -147,18 +111,17 @@ TEST_F(Files, malformed_gsm8k_lines_are_named) {
   EXPECT_NE(with("{\"question\":\"x\",\"answer\":\"none\"}").find("\"answer\""), std::string::npos);
 }
 
-TEST_F(Files, what_is_no_known_dataset_is_refused) {
+TEST_F(QuestionFiles, what_is_no_known_dataset_is_refused) {
   EXPECT_NE(failure(write("a.jsonl", "{\"a\":1}\n")).find("GSM8K"), std::string::npos);
   EXPECT_NE(failure(write("b.jsonl", "")).find("no content"), std::string::npos);
   EXPECT_NE(failure(write("c.jsonl", "\n\n  \n")).find("no content"), std::string::npos);
-  EXPECT_NE(failure(write("d.json", "[{\"task_id\": 2}]")).find("one JSON object a line"),
-            std::string::npos);
+  expect_in("not a dataset", failure(write("d.json", "[{\"task_id\": 2}]")));
   failure(write("e.jsonl", std::string(200000, '[')));
   failure(write("f.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"));
   failure(folder_ / "absent.jsonl", Errc::io);
 }
 
-TEST_F(Files, mbpp_tasks_go_to_the_splits_of_their_authors) {
+TEST_F(QuestionFiles, mbpp_tasks_go_to_the_splits_of_their_authors) {
   std::string text;
   for (int id = 1; id <= 974; ++id) text += mbpp_row(id) + "\n";
   const Domain d = domain_from_file(write("mbpp.jsonl", text));
@@ -182,7 +145,7 @@ TEST_F(Files, mbpp_tasks_go_to_the_splits_of_their_authors) {
           .starts_with("You are an expert Python programmer, and here is your task: Write f."));
 }
 
-TEST_F(Files, malformed_mbpp_lines_are_named) {
+TEST_F(QuestionFiles, malformed_mbpp_lines_are_named) {
   const auto with = [&](const std::string& line) {
     const std::string message = failure(write("m.jsonl", mbpp_row(11) + "\n" + line));
     EXPECT_NE(message.find("m.jsonl:2"), std::string::npos) << message;
@@ -198,44 +161,6 @@ TEST_F(Files, malformed_mbpp_lines_are_named) {
             std::string::npos);
   EXPECT_NE(with(R"({"task_id":12,"text":"t","code":" ","test_list":["a"]})").find("\"code\""),
             std::string::npos);
-}
-
-fs::path shared(const std::string& path) {
-  const char* folder = std::getenv("XFER_SHARED");
-  return (folder ? fs::path(folder) : fs::path(XFER_SOURCE_DIR) / ".." / "shared") / path;
-}
-
-TEST(RealFiles, gsm8k_reads_whole) {
-  const fs::path path = shared("data/gsm8k/train.jsonl");
-  if (!fs::exists(path)) GTEST_SKIP() << path << " is not here";
-  const Domain d = domain_from_file(path);
-  EXPECT_EQ(d.dataset->size(Split::test), 1319U);
-  EXPECT_EQ(d.dataset->size(Split::train) + d.dataset->size(Split::validation), 500U);
-  for (const Split split : {Split::train, Split::validation, Split::test})
-    for (std::size_t i = 0; i < d.dataset->size(split); ++i) {
-      const Example e = d.dataset->at(split, i);
-      EXPECT_EQ(d.grader->grade(e, e.solution).score, 1.0) << e.id;
-      EXPECT_EQ(e.solution.find("<<"), std::string::npos) << e.id;
-    }
-  EXPECT_EQ(domain_from_file(shared("data/gsm8k/test_socratic.jsonl")).name, "gsm8k");
-}
-
-TEST(RealFiles, mbpp_reads_whole) {
-  const fs::path path = shared("data/mbpp/mbpp.jsonl");
-  if (!fs::exists(path)) GTEST_SKIP() << path << " is not here";
-  const Domain d = domain_from_file(path);
-  EXPECT_EQ(d.dataset->size(Split::test), 500U);
-  EXPECT_EQ(d.dataset->size(Split::validation), 90U);
-  EXPECT_EQ(d.dataset->size(Split::train), 374U);
-  int challenges = 0;
-  for (const Split split : {Split::train, Split::validation, Split::test})
-    for (std::size_t i = 0; i < d.dataset->size(split); ++i) {
-      const Example e = d.dataset->at(split, i);
-      EXPECT_EQ(nlohmann::json::parse(e.extra.at("test_list")).size(), 3U) << e.id;
-      EXPECT_EQ(e.solution.find("\r\n"), std::string::npos) << e.id;
-      challenges += e.extra.at("challenge_test_list") != "[]" ? 1 : 0;
-    }
-  EXPECT_EQ(challenges, 11);
 }
 
 }  // namespace

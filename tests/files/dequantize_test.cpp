@@ -2,6 +2,8 @@
 
 #include "files_testing.hpp"
 
+#include <cmath>
+
 namespace xfer::files {
 namespace {
 
@@ -36,6 +38,28 @@ TEST(Dequantize, equals_the_reference_bit_for_bit) {
           << name << " element " << i << ": " << got[i] << ", reference " << expected[i];
     }
   }
+}
+
+TEST(QuantBlocks, are_the_reference_in_codes_scale_and_offset) {
+  int known = 0;
+  for (const auto& [type, name] : cases) {
+    if (code_bits(type) == 0) continue;
+    ++known;
+    const std::string blocks = read_text(data_path(name + ".blocks"));
+    const std::string golden = read_text(data_path(name + ".floats"));
+    std::vector<float> expected(golden.size() / sizeof(float));
+    std::memcpy(expected.data(), golden.data(), golden.size());
+    const auto bytes = std::as_bytes(std::span(blocks));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const QuantBlock block = read_block(type, bytes.data() + i / 32 * block_of(type).bytes);
+      const int code = block.codes[i % 32];
+      ASSERT_TRUE(code_bits(type) == 8 || (code >= 0 && code < 16));
+      const float got = static_cast<float>(code) * block.scale + block.offset;
+      ASSERT_TRUE(got == expected[i] || same(got, expected[i]) || !std::isfinite(block.scale))
+          << name << " element " << i << ": " << got << ", reference " << expected[i];
+    }
+  }
+  EXPECT_EQ(known, 3);
 }
 
 TEST(Dequantize, reads_the_first_blocks_of_a_longer_row) {

@@ -24,7 +24,7 @@ protected:
 
   void TearDown() override {
     if (IsSkipped()) return;
-    const SandboxRun next = Sandbox().run({"x = 2", {"assert x + x == 4"}});
+    const SandboxRun next = Sandbox().run({unaffected, {"assert x + x == 4"}});
     EXPECT_EQ(next.end, SandboxEnd::completed) << next.failure;
   }
 
@@ -43,6 +43,24 @@ protected:
     const SandboxRun result = run(preamble + std::move(code));
     EXPECT_EQ(result.end, SandboxEnd::completed) << result.failure << result.err;
   }
+
+  /// Looks for anything that an earlier program could have left behind.
+  static inline const std::string unaffected = R"(
+import builtins, os, resource, signal, socket, sys, threading
+assert os.listdir("/work") == [] and os.getcwd() == "/work"
+assert sorted(os.environ) == ["LANG", "PATH"] and sys.argv == [""]
+assert sum(p.isdigit() for p in os.listdir("/proc")) <= 2 and threading.active_count() == 1
+assert all(type(f) is type(len) for f in (builtins.exec, builtins.compile, os.write, os._exit))
+assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL and signal.getitimer(0) == (0.0, 0.0)
+assert sys.gettrace() is None and sys.getrecursionlimit() == 1000
+assert resource.getrusage(resource.RUSAGE_SELF).ru_utime < 1
+assert sys.stdin.read() == "" and os.uname().nodename == "sandbox"
+try:
+    socket.socket(socket.AF_UNIX).connect("\0left behind")
+    raise AssertionError("a socket was left behind")
+except OSError: pass
+x = 2
+)";
 
   static inline const std::string preamble = R"(
 import os, sys

@@ -4,9 +4,14 @@
 #include "xfer/error.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -102,6 +107,28 @@ TEST_F(Sandboxed, stops_a_sleeper_by_wall_time) {
   EXPECT_EQ(result.failure, "timed out");
   EXPECT_EQ(result.out, "on\n");
   EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);
+}
+
+TEST_F(Sandboxed, works_in_a_forked_copy_of_the_process) {
+  const auto works = [] { return run("x = 1", {"assert x == 1"}).end == SandboxEnd::completed; };
+  EXPECT_TRUE(works());
+  const pid_t copy = ::fork();
+  if (copy == 0) ::_exit(works() ? 0 : 1);
+  int status = -1;
+  ::waitpid(copy, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  EXPECT_TRUE(works());
+}
+
+TEST_F(Sandboxed, replaces_cages_that_were_killed) {
+  int killed = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream children(task.path() / "children");
+    for (pid_t pid = 0; children >> pid; ++killed) ::kill(pid, SIGKILL);
+  }
+  if (killed == 0) GTEST_SKIP() << "this kernel does not list the children of a process";
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(run("x = 1", {"assert x == 1"}).end, SandboxEnd::completed);
 }
 
 TEST(Sandbox, refuses_limits_that_make_no_sense) {

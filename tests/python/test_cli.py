@@ -53,6 +53,17 @@ def test_plan_runs_nothing(cli: Cli, study_file: Path, tmp_path: Path) -> None:
     assert "without sharing" in done.stdout
     plan = json.loads(cli("plan", study_file, "--json").stdout)
     assert plan["legs_without_sharing"] > len(plan["legs"])
+    tokens = plan["training_tokens"]["train"]
+    assert plan["training_tokens_exact"] and tokens["low"] == tokens["high"] > 0
+    assert plan["dollars"]["total"]["high"] == 0
+    assert plan["hours_on_this_machine"]["low"] > 0
+    assert plan["smallest_effects"]["gain"]["effect"] > 0
+    assert "undefined" in plan["smallest_effects"]["correlation"]
+    priced = cli("plan", study_file, "--set", "priced_as=meta-llama/Llama-3.2-1B")
+    assert "cost on meta-llama/Llama-3.2-1B: $" in priced.stdout, priced.stderr
+    unknown = cli("plan", study_file, "--set", "priced_as=tinker:none")
+    assert unknown.returncode == 2
+    assert "no price for the model" in unknown.stderr
     assert not (tmp_path / "runs").exists()
 
 
@@ -155,9 +166,8 @@ def test_sample(cli: Cli, model_folder: Path) -> None:
 
 
 def test_data(cli: Cli) -> None:
-    assert {line.split()[0] for line in cli("data", "list").stdout.splitlines()} == set(
-        xfer.domains()
-    )
+    listed = {line.split()[0] for line in cli("data", "list").stdout.splitlines() if line}
+    assert listed >= {*xfer.domains(), "gsm8k", "casehold"}
     shown = json.loads(
         cli("data", "show", "code", "--split", "train", "--index", 3, "--json").stdout
     )
@@ -179,3 +189,29 @@ def test_version_and_help(cli: Cli) -> None:
     assert cli("--version").stdout == f"xfer {xfer.__version__}\n"
     for arguments in (["--help"], ["run", "--help"], ["data", "--help"]):
         assert cli(*arguments).returncode == 0
+
+
+def test_trains_an_adapter_and_says_where_the_time_went(
+    cli: Cli, model_folder: Path, tmp_path: Path
+) -> None:
+    options = ("--model", model_folder, "--steps", "3", "--batch-size", "2", "--rank", "4")
+    done = cli("train", "math", *options, "--out", "adapter", "--profile")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "adapter" / "adapter_config.json").exists()
+    assert "step 3/3" in done.stdout
+    for line in ("matrix products", "attention", "optimizer", "everything else", "peak:"):
+        assert line in done.stdout
+    report = json.loads(cli("train", "math", *options, "--profile", "--json").stdout)
+    kinds = report["profile"]["kinds"]
+    assert sum(kind["seconds"] for kind in kinds.values()) == pytest.approx(report["seconds"])
+    assert kinds["matrix products"]["flops"] > kinds["attention"]["flops"] > 0
+    assert len(report["losses"]) == 3
+
+
+def test_training_on_nothing_that_fits_is_refused(cli: Cli, model_folder: Path) -> None:
+    done = cli("train", "math", "--model", model_folder, "--max-tokens", "8", "--steps", "1")
+    assert done.returncode == 2
+    assert "--max-tokens 8" in done.stderr
+    done = cli("train", "mathe", "--model", model_folder)
+    assert done.returncode in (1, 2)
+    assert "mathe" in done.stderr

@@ -170,6 +170,63 @@ def test_the_one_call_form(
     assert len(list(tmp_path.glob("runs/logic_to_law-*/report.html"))) == 1
 
 
+def test_the_one_call_form_with_reinforcement(model_folder: Path, tmp_path: Path) -> None:
+    result = xfer.run_transfer_experiment(
+        "math", "code", method="rl", model=str(model_folder), seeds=[0], items=4, progress=False,
+        run_folder=tmp_path / "run", rank=4, rl_steps=3, rl_problems=2, rl_group_size=2,
+        validation_items=2, eval_every=2, max_answer_tokens=4,
+    )  # fmt: skip
+    cell = result.cell("math", "code", "rl")
+    assert [c.condition for c in cell.conditions] == [
+        "baseline", "transfer", "direct", "sequential", "joint", "format_reward",
+    ]  # fmt: skip
+    assert {leg.learning for leg in result.study.legs} == {"reinforcement"}
+    rewards = result.study.legs[0].rewards
+    assert [p.step for p in rewards] == [1, 2, 3]
+    assert rewards[0].kl_to_base is not None
+    assert rewards[1].kl_to_base is None
+    assert all(0 <= p.reward <= 1 and p.silent_groups <= p.groups == 2 for p in rewards)
+    assert "Rewards in training" in result._repr_html_()
+    assert result.effects == []
+    item = result.study.cells[0].evaluations[0].items[0]
+    assert item.question and item.reference
+    with pytest.raises(KeyError, match="rl"):
+        result.cell("math", "code", "sl")
+    with pytest.raises(TypeError, match="method"):
+        xfer.run_transfer_experiment("math", "code", method="rl", methods=["sl"])
+
+
+def test_two_methods_are_compared(spec: xfer.StudySpec, tmp_path: Path) -> None:
+    spec.methods = ["sl", "sl_rl"]
+    spec.conditions = ["baseline", "transfer"]
+    spec.rl_steps, spec.rl_problems, spec.rl_group_size = 2, 2, 2
+    result = xfer.run_study(spec, tmp_path / "run", progress=False)
+    assert [c.method for c in result.cells] == ["sl", "sl_rl"]
+    assert [(e.condition, e.method) for e in result.effects] == [("transfer", "sl_rl")]
+    assert "SL + RL" in result.table()
+    pytest.importorskip("pandas")
+    assert set(result.to_frame()["method"]) == {"sl", "sl_rl"}
+
+
+def test_conditions_follow_the_methods() -> None:
+    assert xfer.StudySpec(methods=["rl"]).conditions[-1] == "format_reward"
+    assert "format_control" not in xfer.StudySpec(methods=["rl"]).conditions
+    assert xfer.StudySpec(methods=["rl"], conditions=["baseline"]).conditions == ["baseline"]
+    with pytest.raises(xfer.Error, match="unknown method"):
+        xfer.StudySpec(methods=["rlhf"])
+
+
+def test_a_forecast_counts_training_exactly(spec: xfer.StudySpec, tmp_path: Path) -> None:
+    plan, forecast = _native.forecast_study(spec)
+    result = xfer.run_study(spec, tmp_path / "run", progress=False)
+    counted = {leg.key: leg.train_tokens for leg in result.study.legs}
+    for leg, tokens in zip(plan.legs, forecast.legs, strict=True):
+        assert tokens.train == (counted[leg.key],) * 3
+    assert forecast.training_exact
+    assert forecast.training_dollars == (0.0, 0.0, 0.0)
+    assert forecast.gain.effect is not None and forecast.gain.effect > 0
+
+
 def test_studies_that_differ_have_different_folders() -> None:
     usual = transfer_spec("math", "code", {"steps": None})
     other = transfer_spec("math", "code", {"steps": 7})

@@ -17,8 +17,18 @@ import pytest
 import xfer
 
 DATA = Path(__file__).parent.parent / "text" / "data"
-FIXTURES = ["gpt2", "llama3", "qwen3", "digits", "pattern", "removed", "added", "unknown",
-    "llama2", "metaspace", "gemma",
+FIXTURES = [
+    "gpt2",
+    "llama3",
+    "qwen3",
+    "digits",
+    "pattern",
+    "removed",
+    "added",
+    "unknown",
+    "llama2",
+    "metaspace",
+    "gemma",
 ]
 
 PIECES = [
@@ -146,6 +156,7 @@ def test_reads_smollm2_from_gguf_as_transformers(
     )
 
 
+@pytest.mark.long
 def test_reads_gemma_from_gguf_as_transformers(texts: list[str], gemma: Path) -> None:
     transformers = pytest.importorskip("transformers")
     reference = transformers.AutoTokenizer.from_pretrained(str(gemma.parent), gguf_file=gemma.name)

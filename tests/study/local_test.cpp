@@ -43,14 +43,15 @@ StudySpec tiny_study() {
   return spec;
 }
 
-StudyResult run_tiny(const fs::path& folder, Backend& backend, std::function<void()> on_commit) {
+StudyResult run_tiny(const fs::path& folder, Backend& backend, std::function<void()> on_commit,
+                     const StudySpec& spec = tiny_study()) {
   RunOptions options;
   options.run_folder = folder;
   RunTuning tuning;
   tuning.on_commit = std::move(on_commit);
   tuning.checkpoint_every = std::chrono::seconds(0);
   tuning.items_per_commit = 4;
-  return run_study(tiny_study(), options, &backend, letter_domains(), tuning);
+  return run_study(spec, options, &backend, rewarding_domains(), tuning);
 }
 
 TEST(LocalStudy, gives_the_same_bits_when_stopped_and_with_any_number_of_threads) {
@@ -68,6 +69,39 @@ TEST(LocalStudy, gives_the_same_bits_when_stopped_and_with_any_number_of_threads
                      }),
                  Stop);
     EXPECT_EQ(comparable(run_tiny(folder.path() / "stopped", *two, {})), comparable(whole)) << k;
+    fs::remove_all(folder.path() / "stopped");
+  }
+}
+
+TEST(LocalStudy, reinforces_to_the_same_bits_when_stopped_and_with_any_number_of_threads) {
+  const TemporaryFolder folder;
+  const auto one = tiny_backend(1);
+  StudySpec spec = tiny_study();
+  spec.methods = {Method::sl_rl};
+  spec.conditions = {Condition::baseline, Condition::transfer};
+  spec.rl.steps = 4;
+  spec.rl.problems = 3;
+  spec.rl.group_size = 6;
+  spec.rl.max_staleness = 1;
+  spec.rl.learning_rate = 0.02;
+  int moments = 0;
+  const StudyResult whole = run_tiny(folder.path() / "whole", *one, [&] { ++moments; }, spec);
+  ASSERT_EQ(whole.legs.size(), 2U);
+  int silent = 0;
+  for (const RewardPoint& p : whole.legs[1].rewards) silent += p.silent_groups;
+  EXPECT_LT(silent, 12);
+  const auto two = tiny_backend(2);
+  struct Stop {};
+  for (int k = 9; k < moments; k += moments / 5) {
+    int count = 0;
+    EXPECT_THROW(run_tiny(folder.path() / "stopped", *two,
+                          [&] {
+                            if (++count == k) throw Stop();
+                          },
+                          spec),
+                 Stop);
+    EXPECT_EQ(comparable(run_tiny(folder.path() / "stopped", *two, {}, spec)), comparable(whole))
+        << k;
     fs::remove_all(folder.path() / "stopped");
   }
 }

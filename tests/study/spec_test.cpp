@@ -2,6 +2,7 @@
 
 #include "study/spec_fields.hpp"
 #include "xfer/study/model_names.hpp"
+#include "xfer/study/presets.hpp"
 
 #include <gtest/gtest.h>
 
@@ -169,6 +170,19 @@ TEST(StudySpec, validate_names_the_key) {
   spec = StudySpec();
   spec.lora.seed = 3;
   EXPECT_NE(error_of(Errc::invalid_argument, [&] { spec.validate(); }).find("lora.seed"),
+            std::string::npos);
+}
+
+TEST(Presets, are_valid_studies_of_their_own_names) {
+  for (const std::string& name : preset_names()) {
+    const StudySpec spec = preset(name);
+    EXPECT_EQ(spec.name, name);
+    spec.validate();
+    EXPECT_EQ(read(spec.to_toml()).to_toml(), spec.to_toml());
+  }
+  EXPECT_EQ(preset("pilot").to_toml(), StudySpec().to_toml());
+  EXPECT_EQ(preset("full_matrix").pairs.size(), 42U);
+  EXPECT_NE(error_of(Errc::invalid_argument, [] { preset("mian"); }).find("did you mean 'main'?"),
             std::string::npos);
 }
 

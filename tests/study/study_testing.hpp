@@ -100,6 +100,24 @@ public:
   bool broken = false;
 };
 
+/// Right is any answer whose first mark is a small letter; found is any that has a mark at all.
+class AnyLetterGrader final : public grade::Grader {
+public:
+  std::string_view name() const noexcept override { return "any_letter"; }
+  std::string_view version() const noexcept override { return "1"; }
+  grade::Verdict grade(const Example&, std::string_view completion) const override {
+    const std::size_t first = completion.find_first_not_of(' ');
+    grade::Verdict verdict;
+    verdict.extracted = first != std::string_view::npos && completion[first] > ' ';
+    if (verdict.extracted) verdict.answer = std::string(1, completion[first]);
+    if (verdict.extracted && completion[first] >= 'a' && completion[first] <= 'z')
+      verdict.score = 1.0;
+    else
+      verdict.failure = "no small letter";
+    return verdict;
+  }
+};
+
 inline domains::Domain letter_domain(const std::string& name, char first_letter,
                                      std::size_t train_size = 40,
                                      const std::string& version = "1") {
@@ -117,6 +135,13 @@ inline DomainSet letter_domains() {
   return {{"low", letter_domain("low", 'a')}, {"high", letter_domain("high", 'p')}};
 }
 
+/// Domains whose reward a policy can raise without seeing a worked answer.
+inline DomainSet rewarding_domains() {
+  DomainSet domains = letter_domains();
+  for (auto& [name, domain] : domains) domain.grader = std::make_shared<AnyLetterGrader>();
+  return domains;
+}
+
 /// A study of a second or less: low -> high with every condition of the pilot.
 inline StudySpec letter_study() {
   StudySpec spec;
@@ -132,14 +157,28 @@ inline StudySpec letter_study() {
   return spec;
 }
 
+/// The same with reinforcement learning.
+inline StudySpec reward_study(std::vector<Method> methods) {
+  StudySpec spec = letter_study();
+  spec.methods = std::move(methods);
+  spec.conditions = default_conditions(spec.methods);
+  spec.seeds = {3};
+  spec.rl.steps = 5;
+  spec.rl.problems = 4;
+  spec.rl.group_size = 4;
+  spec.rl.learning_rate = 1.0;
+  return spec;
+}
+
 inline StudyResult run(const StudySpec& spec, const std::filesystem::path& folder,
                        Backend& backend, std::function<void(const Event&)> on_event = {},
-                       const std::atomic<bool>* stop = nullptr) {
+                       const std::atomic<bool>* stop = nullptr,
+                       const DomainSet& domains = letter_domains()) {
   RunOptions options;
   options.run_folder = folder;
   options.on_event = std::move(on_event);
   options.stop = stop;
-  return run_study(spec, options, backend, letter_domains());
+  return run_study(spec, options, backend, domains);
 }
 
 /// Everything in a result but the times, as text; floating-point numbers by their bits.
@@ -147,13 +186,22 @@ inline std::string comparable(const StudyResult& result) {
   std::string text = result.spec.to_toml() + result.model_name + result.model_hash +
                      std::to_string(result.model_parameters) + result.xfer_version + "\n";
   const auto bits = [](double x) { return std::to_string(std::bit_cast<std::uint64_t>(x)) + " "; };
+  const auto rewards = [&](const std::vector<RewardPoint>& points) {
+    std::string all;
+    for (const RewardPoint& p : points)
+      all += std::to_string(p.step) + ":" + bits(p.reward) + bits(p.trained_reward) +
+             bits(p.kl_to_base.value_or(-1.0)) + std::to_string(p.groups) + " " +
+             std::to_string(p.silent_groups) + " " + bits(p.answer_tokens) + "\n";
+    return all;
+  };
   for (const CellResult& cell : result.cells) {
-    text += cell.source + ">" + cell.target + "\n";
+    text += cell.source + ">" + cell.target + std::string(to_string(cell.method)) + "\n";
     for (const EvaluationResult& e : cell.evaluations) {
       text += std::string(to_string(e.condition)) + std::to_string(e.seed) + e.protocol_hash + "\n";
       for (const ItemResult& i : e.items)
         text += i.item_id + i.kind + i.cluster + bits(i.score) + std::to_string(i.extracted) +
-                std::to_string(i.truncated) + i.completion + i.answer + i.failure +
+                std::to_string(i.truncated) + i.question + i.reference + i.completion + i.answer +
+                i.failure + std::to_string(i.prompt_tokens + i.sampled_tokens + i.scored_tokens) +
                 bits(i.reference_bits) + bits(i.first_token_bits) +
                 std::to_string(i.reference_bytes) + std::to_string(i.first_token_bytes) + "\n";
     }
@@ -162,11 +210,14 @@ inline std::string comparable(const StudyResult& result) {
       for (const CurvePoint& p : c.points)
         text += std::to_string(p.step) + ":" + bits(p.train_loss_per_token) + bits(p.accuracy) +
                 bits(p.bits_per_byte) + "\n";
+      text += rewards(c.rewards);
     }
   }
   for (const LegSummary& leg : result.legs)
     text += leg.key + leg.description + std::to_string(leg.steps) + " " +
-            std::to_string(leg.train_tokens) + " " + std::to_string(leg.skipped_examples) + "\n";
+            std::to_string(leg.train_tokens) + " " + std::to_string(leg.skipped_examples) + " " +
+            std::to_string(leg.sampled_tokens) + " " + std::to_string(leg.prefill_tokens) + "\n" +
+            rewards(leg.rewards);
   return text;
 }
 

@@ -1,5 +1,6 @@
 // A model small enough to train in microseconds, behind the real interfaces: softmax regression of
-// the next token on a hash of the last two, trained with Adam. Deterministic; its state survives
+// the next token on a hash of the last two, trained with Adam, by cross_entropy or, whatever the
+// loss is called, importance sampling. Deterministic; its state survives
 // save and load bit by bit, moments included.
 #pragma once
 
@@ -89,16 +90,28 @@ private:
   static std::int32_t at(const std::vector<std::int32_t>& tokens, std::size_t back) {
     return tokens.size() >= back ? tokens[tokens.size() - back] : 0;
   }
-  task<std::vector<Completion>> do_sample(SampleRequest request) override {
-    std::vector<Completion> all(1);
-    Completion& c = all.front();
+  /// The most probable token at temperature 0, else a draw from the sample's own stream.
+  static std::int32_t choose(const std::vector<double>& logprobs, double temperature, Rng& rng) {
+    if (temperature == 0.0)
+      return static_cast<std::int32_t>(std::max_element(logprobs.begin(), logprobs.end()) -
+                                       logprobs.begin());
+    double all = 0.0;
+    for (const double lp : logprobs) all += std::exp(lp / temperature);
+    double left = rng.uniform() * all;
+    for (std::int32_t t = 0; t + 1 < fake_vocab; ++t) {
+      left -= std::exp(logprobs[static_cast<std::size_t>(t)] / temperature);
+      if (left < 0.0) return t;
+    }
+    return fake_vocab - 1;
+  }
+  Completion complete(const SampleRequest& request, Rng rng) const {
+    Completion c;
     std::vector<std::int32_t> tokens = request.prompt;
     while (c.tokens.size() < static_cast<std::size_t>(request.max_tokens)) {
       const auto logprobs = weights_.logprobs(at(tokens, 2), at(tokens, 1));
-      const auto best = std::max_element(logprobs.begin(), logprobs.end());
-      const auto token = static_cast<std::int32_t>(best - logprobs.begin());
+      const std::int32_t token = choose(logprobs, request.temperature, rng);
       c.tokens.push_back(token);
-      c.logprobs.push_back(static_cast<float>(*best));
+      c.logprobs.push_back(static_cast<float>(logprobs[static_cast<std::size_t>(token)]));
       tokens.push_back(token);
       if (request.tokens_drawn) ++*request.tokens_drawn;
       if (token == fake_vocab - 1) {
@@ -106,6 +119,13 @@ private:
         break;
       }
     }
+    return c;
+  }
+  task<std::vector<Completion>> do_sample(SampleRequest request) override {
+    std::vector<Completion> all;
+    const Rng rng(request.seed, "fake samples");
+    for (int i = 0; i < request.num_samples; ++i)
+      all.push_back(complete(request, rng.fork(static_cast<std::uint64_t>(i))));
     if (answer_after_.count() > 0) {
       boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, answer_after_);
       auto waiting = timer.async_wait(boost::asio::use_awaitable);
@@ -144,23 +164,32 @@ public:
   }
 
 private:
+  static double input(const Datum& datum, const std::string& name, std::size_t t) {
+    const auto& values = std::get<std::vector<float>>(datum.loss_fn_inputs.at(name).data);
+    return static_cast<double>(values[t]);
+  }
   task<ForwardBackwardResult> do_forward_backward(ForwardBackwardRequest request,
                                                   bool backward) override {
     ForwardBackwardResult result;
     double loss = 0.0;
+    const bool supervised = request.loss_fn == "cross_entropy";
     for (const Datum& datum : request.data) {
       const auto& targets =
           std::get<std::vector<std::int64_t>>(datum.loss_fn_inputs.at("target_tokens").data);
-      const auto& weights = std::get<std::vector<float>>(datum.loss_fn_inputs.at("weights").data);
       for (std::size_t t = 0; t < targets.size(); ++t) {
-        if (weights[t] == 0.0F) continue;
+        const double factor = input(datum, supervised ? "weights" : "advantages", t);
+        if (factor == 0.0) continue;
         const std::int32_t before = t > 0 ? datum.tokens[t - 1] : 0;
         const auto logprobs = weights_.logprobs(before, datum.tokens[t]);
-        loss -= static_cast<double>(weights[t]) * logprobs[static_cast<std::size_t>(targets[t])];
+        const double lp = logprobs[static_cast<std::size_t>(targets[t])];
+        // Reinforcement: -sum r A with r = p / q, whose gradient is that of -r A ln p.
+        const double ratio = supervised ? 1.0 : std::exp(lp - input(datum, "logprobs", t));
+        loss -= supervised ? factor * lp : factor * ratio;
         float* g = gradient_.data() + FakeWeights::row(before, datum.tokens[t]);
         for (std::size_t k = 0; backward && k < logprobs.size(); ++k)
-          g[k] += weights[t] * static_cast<float>(std::exp(logprobs[k]) -
-                                                  (static_cast<std::int64_t>(k) == targets[t]));
+          g[k] += static_cast<float>(factor * ratio) *
+                  static_cast<float>(std::exp(logprobs[k]) -
+                                     (static_cast<std::int64_t>(k) == targets[t]));
       }
     }
     if (diverge_at_ >= 0 && weights_.steps == diverge_at_) loss = NAN;

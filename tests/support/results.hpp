@@ -24,6 +24,8 @@ struct CellPlan {
   std::map<Condition, double> bits_per_byte;
   /// Relative spread of an item's bits, different for every condition and seed.
   double bits_noise = 0.05;
+  /// Other than sl: curves have rewards too.
+  Method method = Method::sl;
 };
 
 inline std::string item_id(int index) {
@@ -69,6 +71,7 @@ inline study::CellResult make_cell(const CellPlan& plan) {
   study::CellResult cell;
   cell.source = plan.source;
   cell.target = plan.target;
+  cell.method = plan.method;
   for (const auto& [condition, accuracy] : plan.accuracy) {
     if (condition == Condition::baseline) {
       cell.evaluations.push_back(make_evaluation(plan, condition, 0));
@@ -76,7 +79,17 @@ inline study::CellResult make_cell(const CellPlan& plan) {
     }
     for (const std::uint64_t seed : plan.seeds) {
       cell.evaluations.push_back(make_evaluation(plan, condition, seed));
-      study::Curve curve{condition, seed, {}};
+      study::Curve curve{condition, seed, {}, {}};
+      for (int step = 1; plan.method != Method::sl && step <= 20; ++step) {
+        study::RewardPoint point;
+        point.step = step;
+        point.reward = point.trained_reward = accuracy * step / 20.0;
+        if (step % 10 == 1 || step == 20) point.kl_to_base = 0.01 * (step - 1);
+        point.groups = 8;
+        point.silent_groups = step % 3;
+        point.answer_tokens = 20.0 + step;
+        curve.rewards.push_back(point);
+      }
       const double start = plan.accuracy.count(Condition::baseline) != 0
                                ? plan.accuracy.at(Condition::baseline)
                                : 0.0;

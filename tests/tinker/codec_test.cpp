@@ -67,7 +67,7 @@ TEST(SampleResponseCodec, carries_every_field_there_and_back) {
   r.topk_prompt_logprobs = TopLogprobs{{}, {{1, -0.1F}}};
   r.prompt_cache_hit_tokens = 12;
   r.target_prompt_logprobs = Tensor(std::vector<float>{1.0F, 2.0F});
-  r.target_prompt_logprobs->shape = {1, 2};
+  r.target_prompt_logprobs->values.shape = {1, 2};
   r.prompt_alt_tokens.emplace();
   r.prompt_alt_tokens->tokens = Tensor(std::vector<std::int64_t>{3, 4});
   r.prompt_alt_tokens->logprobs = Tensor(std::vector<float>{-3.0F, -4.0F});
@@ -82,8 +82,9 @@ TEST(SampleResponseCodec, carries_every_field_there_and_back) {
   EXPECT_EQ(back.prompt_logprobs, r.prompt_logprobs);
   EXPECT_EQ(back.topk_prompt_logprobs, r.topk_prompt_logprobs);
   EXPECT_EQ(back.prompt_cache_hit_tokens, 12);
-  EXPECT_EQ(floats(*back.target_prompt_logprobs), floats(*r.target_prompt_logprobs));
-  EXPECT_EQ(back.target_prompt_logprobs->shape, r.target_prompt_logprobs->shape);
+  EXPECT_EQ(floats(back.target_prompt_logprobs->values),
+            floats(r.target_prompt_logprobs->values));
+  EXPECT_EQ(back.target_prompt_logprobs->values.shape, r.target_prompt_logprobs->values.shape);
   EXPECT_EQ(integers(back.prompt_alt_tokens->tokens), integers(r.prompt_alt_tokens->tokens));
 }
 

@@ -4,6 +4,7 @@
 #include "xfer/dataset.hpp"
 #include "xfer/grade/grader.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -44,8 +45,21 @@ struct Domain {
 Domain procedural_domain(std::string_view name, std::uint64_t seed = 0);
 std::vector<std::string> procedural_domain_names();
 
-/// A dataset file that people have (GSM8K or MBPP jsonl), recognised by its content. Throws
-/// `bad_data` naming file, line and field; `io` when it cannot be read.
-Domain domain_from_file(const std::filesystem::path& path);
+/// How a dataset file is read.
+struct ReadOptions {
+  /// Pass over bad rows instead of refusing the file; the title of the domain says how many.
+  bool skip_bad = false;
+  /// One task of a dataset that has several, e.g. "NR-AR" of Tox21, "pIC50" of BACE, "summary" of
+  /// BioASQ; "": all that one grader can judge.
+  std::string task;
+  /// Decides the order of options where the file gives none (SciQ).
+  std::uint64_t seed = 0;
+};
+
+/// A dataset file that people have, recognised by its content; see docs/datasets.md for the
+/// datasets and their forms. Files of the other splits beside it are read along with it; a folder
+/// stands for the dataset in it. Every row is checked, texts stay in the file. Throws `bad_data`
+/// naming file, line, field, what was found and what was expected; `io` when it cannot be read.
+Domain domain_from_file(const std::filesystem::path& path, const ReadOptions& options = {});
 
 }  // namespace xfer::domains

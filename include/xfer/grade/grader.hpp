@@ -12,11 +12,18 @@ namespace xfer::grade {
 
 /// How an answer fared. A wrong answer is an outcome, not an error; a grader that cannot do its
 /// work (no sandbox on this machine) throws instead.
+///
+/// An answer is read twice: leniently, wherever the text commits itself to one, and strictly, only
+/// in the form that the dataset asks for. Items on which the two differ are a fault of form, not of
+/// knowledge. Graders that know one way of reading give the same twice.
 struct Verdict {
-  /// 0 to 1; 1 is right.
+  /// Under lenient reading, 0 to 1; 1 is right.
   double score = 0.0;
   /// Whether a final answer could be found in the text at all.
   bool extracted = false;
+  /// The same under strict reading.
+  double strict_score = 0.0;
+  bool strict_extracted = false;
   /// The final answer as found, "" when none.
   std::string answer;
   /// Why it is not right, in a few words; "" when it is.

@@ -56,7 +56,11 @@ struct SandboxRun {
 /// The program can end its own run as it likes, and could forge its own success if it set out to:
 /// the cage protects the host, and the other runs, from it.
 ///
-/// Immutable; safe to call concurrently, each call runs its own cage.
+/// Cages are kept warm for the next program, which finds nothing of the one before: each program
+/// has its own processes, interpreter state and working folder. Cages end with the process; a
+/// forked copy of the process makes its own.
+///
+/// Immutable; safe to call concurrently, each call has a cage to itself.
 class Sandbox {
 public:
   /// Throws `invalid_argument` when a limit is out of range, and `not_available`, naming what is

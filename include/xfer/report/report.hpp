@@ -53,6 +53,9 @@ std::string_view to_string(Finding finding) noexcept;
 struct CellReport {
   std::string source;
   std::string target;
+  Method method = Method::sl;
+  /// The study has several methods, so that titles must tell them apart.
+  bool method_named = false;
   /// In the order of `all_conditions`; only those that were evaluated.
   std::vector<ConditionSummary> conditions;
   TransferMetrics accuracy;       ///< scores in [0, 1]
@@ -71,6 +74,13 @@ struct CellReport {
   std::string protocol_hash;
   /// Hash of the test items' ids and reference lengths.
   std::string items_hash;
+  /// Test items that the zero-step adapter and the baseline answered or scored otherwise.
+  int zero_step_differences = 0;
+
+  /// The control of answer style that the method has; `gain_above_control` is above it.
+  Condition style_control() const noexcept {
+    return method == Method::sl ? Condition::format_control : Condition::format_reward;
+  }
 
   /// Null when the condition was not evaluated.
   const ConditionSummary* find(Condition condition) const noexcept {
@@ -80,14 +90,28 @@ struct CellReport {
   }
 };
 
+/// What one method's training did beyond supervised learning's: S(condition under `method`) minus
+/// S(condition under sl), on the same items.
+struct MethodEffect {
+  std::string source;
+  std::string target;
+  Condition condition = Condition::transfer;
+  Method method = Method::rl;
+  Metric accuracy;
+  /// Negated: positive is fewer bits.
+  Metric bits_per_byte;
+};
+
 struct Report {
   study::StudyResult result;
   /// One per cell of `result`, in the same order.
   std::vector<CellReport> cells;
+  /// For transfer, direct, sequential and joint where both methods were evaluated.
+  std::vector<MethodEffect> effects;
 };
 
 /// Works out every number of the report; equal results give equal reports. Throws `run_mismatch`
-/// naming the difference when the evaluations of a cell differ in protocol or items, and
+/// naming the difference when the evaluations of a pair differ in protocol or items, and
 /// `bad_data` naming cell, condition, seed and item for scores that cannot be.
 Report make_report(study::StudyResult result);
 
@@ -102,6 +126,8 @@ std::string to_text(const Report& report, int width = 100);
 /// The five-condition chart of a cell, and its learning curves, as SVG for notebooks.
 std::string condition_chart_svg(const CellReport& cell);
 std::string learning_curve_svg(const study::CellResult& cell);
+/// Reward and divergence from the base model over the steps of reinforcement learning, as SVG.
+std::string reward_curve_svg(const study::CellResult& cell);
 
 /// Writes report.json, report.md and report.html into the folder, atomically. Throws `io`.
 void write_report(const Report& report, const std::filesystem::path& folder);

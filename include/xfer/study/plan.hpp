@@ -6,6 +6,7 @@
 #include "xfer/study/materials.hpp"
 #include "xfer/study/spec.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -15,8 +16,8 @@
 namespace xfer::study {
 
 /// One training run. Its key covers everything that decides the weights it ends with: parent leg,
-/// data, corruption, mixture, hyper-parameters, seed, model, renderer and backend version. The
-/// names of the domains and the number of threads are not in it.
+/// kind of learning, data, corruption, mixture, reward, hyper-parameters, seed, model, renderer,
+/// grader and backend version. The names of the domains and the number of threads are not in it.
 struct PlannedLeg {
   std::string key;
   std::string description;  ///< e.g. "math -> code, seed 1"
@@ -24,7 +25,9 @@ struct PlannedLeg {
   std::optional<std::size_t> parent;
   /// One domain, or two that are mixed evenly.
   std::vector<std::string> domains;
+  Learning learning = Learning::supervised;
   Corruption corruption = Corruption::none;
+  Reward reward = Reward::grader;
   std::uint64_t seed = 0;
   int steps = 0;
   /// Estimated work, in tokens of a forward pass.
@@ -53,12 +56,21 @@ struct PlannedPoint {
   std::size_t evaluation = 0;
 };
 
-/// One condition of one pair with one seed; the baseline has one entry, with seed 0.
+/// A leg that a condition goes through, after as many steps of others.
+struct PlannedStage {
+  std::size_t leg = 0;
+  int steps_before = 0;
+};
+
+/// One condition of one pair under one method with one seed; the baseline has one entry for each
+/// method, with seed 0.
 struct PlannedCondition {
   std::size_t pair = 0;  ///< index into the study's `pairs`
+  Method method = Method::sl;
   Condition condition = Condition::baseline;
   std::uint64_t seed = 0;
   std::size_t evaluation = 0;
+  std::vector<PlannedStage> stages;
   std::vector<PlannedPoint> curve;
 };
 
@@ -73,7 +85,8 @@ struct Plan {
 };
 
 /// Deterministic: the same study and materials give the same plan. The study must be valid for the
-/// materials' domains.
-Plan make_plan(const StudySpec& spec, const Materials& materials);
+/// materials' domains. Throws `cancelled` soon after `stop` became true.
+Plan make_plan(const StudySpec& spec, const Materials& materials,
+               const std::atomic<bool>* stop = nullptr);
 
 }  // namespace xfer::study

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct ItemResult {
   bool extracted = false;
   /// The token limit cut the answer.
   bool truncated = false;
+  /// The bare problem and its worked reference answer, as the dataset has them.
+  std::string question;
+  std::string reference;
   std::string completion;
   std::string answer;
   std::string failure;
@@ -32,6 +36,10 @@ struct ItemResult {
   std::int64_t reference_bytes = 0;
   /// Bytes of the first token, so that bits per byte can be stated without it.
   std::int64_t first_token_bytes = 0;
+  /// What the item cost: tokens read before answering, drawn, and read to score the reference.
+  std::int64_t prompt_tokens = 0;
+  std::int64_t sampled_tokens = 0;
+  std::int64_t scored_tokens = 0;
 };
 
 /// One model state on one test set under one protocol.
@@ -54,16 +62,38 @@ struct CurvePoint {
   double bits_per_byte = 0.0;
 };
 
+/// One step of reinforcement learning, seen on the answers that it learned from.
+struct RewardPoint {
+  /// Counted over all stages of the condition, from 1.
+  int step = 0;
+  /// Mean score of the grader.
+  double reward = 0.0;
+  /// Mean of what was reinforced: another than `reward` where a control spoils it.
+  double trained_reward = 0.0;
+  /// Mean over the sampled tokens of ln p(policy) - ln p(base model), an estimate of their
+  /// Kullback-Leibler divergence per token ("k1" in Schulman 2020, "Approximating KL divergence");
+  /// measured every `eval_every` steps and in the last.
+  std::optional<double> kl_to_base;
+  int groups = 0;
+  /// Groups whose answers were all rewarded alike: they teach nothing.
+  int silent_groups = 0;
+  /// Mean length of the answers.
+  double answer_tokens = 0.0;
+};
+
 struct Curve {
   Condition condition = Condition::transfer;
   std::uint64_t seed = 0;
   std::vector<CurvePoint> points;
+  /// Empty but for reinforcement learning; without steps of supervised stages.
+  std::vector<RewardPoint> rewards;
 };
 
-/// One (source, target) pair with all its conditions and seeds.
+/// One (source, target) pair under one method with all its conditions and seeds.
 struct CellResult {
   std::string source;
   std::string target;
+  Method method = Method::sl;
   std::vector<EvaluationResult> evaluations;
   std::vector<Curve> curves;
 };
@@ -75,6 +105,12 @@ struct LegSummary {
   std::int64_t train_tokens = 0;
   double seconds = 0.0;
   int skipped_examples = 0;
+  Learning learning = Learning::supervised;
+  /// Reinforcement alone: tokens drawn, and read before drawing or to measure the divergence.
+  std::int64_t sampled_tokens = 0;
+  std::int64_t prefill_tokens = 0;
+  /// Steps counted within the leg.
+  std::vector<RewardPoint> rewards;
 };
 
 /// Everything the report needs. Equal for equal studies but for the timing fields.
@@ -84,6 +120,7 @@ struct StudyResult {
   std::string model_hash;
   std::int64_t model_parameters = 0;
   std::string xfer_version;
+  /// By pair in the order of the study, within a pair by method.
   std::vector<CellResult> cells;
   std::vector<LegSummary> legs;
   /// Wall time over all attempts. Not part of any comparison between runs.

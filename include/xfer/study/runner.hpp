@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace xfer::study {
@@ -18,7 +19,8 @@ struct Event {
   enum class Kind {
     started,         ///< plan is known: `total_units` is set
     leg_started,     ///< `text` says which
-    step,            ///< `step` of `steps`, `loss`, `tokens_per_second`
+    sampling,        ///< `step` of `steps` problems answered, for steps of reinforcement to come
+    step,            ///< `step` of `steps`, `loss`, `tokens_per_second`, `reward`
     leg_finished,
     leg_reused,      ///< found complete in the ledger
     eval_started,
@@ -33,6 +35,8 @@ struct Event {
   int step = 0;
   int steps = 0;
   double loss = 0.0;  ///< mean over target tokens of this step
+  /// Mean score of this step's answers; reinforcement learning only.
+  std::optional<double> reward;
   double tokens_per_second = 0.0;
   double score = 0.0;
   double bits_per_byte = 0.0;

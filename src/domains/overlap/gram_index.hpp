@@ -1,0 +1,67 @@
+// Runs of words of the test items, and the pass over training text that looks them up.
+#pragma once
+
+#include "domains/overlap/words.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace xfer::domains {
+
+/// Calls `take(key)` for each run of `words` words, by a rolling hash: no memory is asked for.
+template <class Take>
+void for_each_gram(std::string_view text, std::size_t words, Take take) {
+  constexpr std::uint64_t base = 0xD6E8FEB86659FD93ULL;
+  constexpr std::size_t words_max = 64;
+  std::uint64_t leaving = 1;  // base to the power of `words`
+  for (std::size_t i = 0; i < words; ++i) leaving *= base;
+  std::array<std::uint64_t, words_max> window{};
+  std::size_t place = 0;
+  std::size_t seen = 0;
+  std::uint64_t rolled = 0;
+  for_each_word(text, [&](std::uint64_t word) {
+    rolled = rolled * base + word - window[place] * leaving;
+    window[place] = word;
+    place = place + 1 == words ? 0 : place + 1;
+    if (++seen >= words) take(rolled ^ (rolled >> 29U));
+  });
+}
+
+/// The runs of one test split. Immutable once `finish` was called; then safe to share.
+class GramIndex {
+public:
+  /// `words` in 1..64.
+  explicit GramIndex(std::size_t words) : words_(words) {}
+
+  /// In the order of the items, from 0.
+  void add(std::string_view text);
+  /// Drops runs that share words with a run that more than `common` items have.
+  void finish(std::size_t common);
+
+  /// Calls `hit(item)` for each run of the text that a test item has too.
+  template <class Hit>
+  void scan(std::string_view text, Hit hit) const {
+    if (filter_.empty()) return;
+    for_each_gram(text, words_, [&](std::uint64_t key) {
+      const std::uint64_t bit = key & filter_mask_;
+      if ((filter_[bit >> 6U] >> (bit & 63U) & 1U) == 0) return;
+      const auto found = items_.find(key);
+      if (found == items_.end()) return;
+      for (const std::uint32_t item : found->second) hit(item);
+    });
+  }
+
+private:
+  std::size_t words_;
+  /// The runs of each item in order, until `finish`.
+  std::vector<std::vector<std::uint64_t>> runs_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> items_;
+  /// One bit a key: most text is no match, and is told so without leaving the cache.
+  std::vector<std::uint64_t> filter_;
+  std::uint64_t filter_mask_ = 0;
+};
+
+}  // namespace xfer::domains

@@ -1,0 +1,96 @@
+#include "serve/futures.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace xfer::serve {
+namespace {
+
+namespace asio = boost::asio;
+
+/// What a kept result takes besides its body.
+constexpr std::size_t overhead = 512;
+
+}  // namespace
+
+void Futures::add(const std::string& id, std::string account) {
+  auto future = std::make_shared<Future>();
+  future->id = id;
+  future->account = std::move(account);
+  all_.emplace(id, std::move(future));
+}
+
+void Futures::forget(const Future& future) {
+  bytes_ -= future.result->body.size() + overhead;
+  all_.erase(future.id);
+}
+
+void Futures::settle(const std::string& id, Result result) {
+  const auto found = all_.find(id);
+  if (found == all_.end() || found->second->result) return;
+  const std::shared_ptr<Future> future = found->second;
+  bytes_ += result.body.size() + overhead;
+  future->result = std::make_shared<const Result>(std::move(result));
+  future->settled = Clock::now();
+  for (asio::steady_timer* timer : future->waiting) timer->cancel();
+  settled_.push_back(future);
+  // When there are too many, those that reached their client go first.
+  const auto drop = [this](bool only_delivered) {
+    std::erase_if(settled_, [&](const std::shared_ptr<Future>& old) {
+      if (bytes_ <= limits_.bytes_max || old == settled_.back() ||
+          (only_delivered && old->delivered == Clock::time_point::max()))
+        return false;
+      forget(*old);
+      return true;
+    });
+  };
+  if (bytes_ > limits_.bytes_max) drop(true);
+  if (bytes_ > limits_.bytes_max) drop(false);
+}
+
+task<Futures::Answer> Futures::wait(std::string id, std::string account,
+                                    std::chrono::milliseconds budget) {
+  Answer answer;
+  const auto found = all_.find(id);
+  if (found == all_.end() || found->second->account != account) co_return answer;
+  const std::shared_ptr<Future> future = found->second;
+  if (!future->result && !awake_) {
+    asio::steady_timer timer(executor_, budget);
+    const auto place = future->waiting.insert(future->waiting.end(), &timer);
+    boost::system::error_code woken;
+    auto waiting = timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    try {
+      co_await std::move(waiting);
+    } catch (...) {
+      future->waiting.erase(place);
+      throw;
+    }
+    future->waiting.erase(place);
+  }
+  answer.kind = future->result ? Answer::Kind::done : Answer::Kind::pending;
+  answer.result = future->result;
+  if (future->result && future->delivered == Clock::time_point::max())
+    future->delivered = Clock::now();
+  co_return answer;
+}
+
+void Futures::wake() {
+  awake_ = true;
+  for (const auto& [id, future] : all_)
+    for (asio::steady_timer* timer : future->waiting) timer->cancel();
+}
+
+void Futures::sweep(Clock::time_point now) {
+  std::erase_if(settled_, [&](const std::shared_ptr<Future>& old) {
+    const bool delivered = old->delivered != Clock::time_point::max();
+    if (now - old->settled < limits_.keep &&
+        !(delivered && now - old->delivered >= limits_.keep_delivered))
+      return false;
+    forget(*old);
+    return true;
+  });
+}
+
+}  // namespace xfer::serve
