@@ -643,6 +643,7 @@ def examine_service(
     samples_at_once: int = 512,
     on_item: Callable[[tuple[str, str, str]], object] | None = None,
 ) -> list[tuple[str, str, str]]: ...
+
 @final
 class Server:
     def __init__(

@@ -10,8 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING
 
 from xfer._native import (
     AdamParams,
@@ -23,6 +22,9 @@ from xfer._native import (
     Tokenizer,
     TrainerInfo,
 )
+
+if TYPE_CHECKING:  # NumPy takes longer to import than all of this package
+    from numpy.typing import ArrayLike
 
 
 class CustomSampler(ABC):

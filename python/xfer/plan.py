@@ -88,8 +88,7 @@ def plan_lines(spec: StudySpec, plan: Plan, forecast: Forecast) -> Iterator[str]
             f"runs saves ${saved:,.2f}"
         )
         yield (
-            f"  prices of {forecast.price_date} ({forecast.price_source}; "
-            f"{forecast.price_origin})"
+            f"  prices of {forecast.price_date} ({forecast.price_source}; {forecast.price_origin})"
         )
     else:
         yield f"cost: none, {forecast.priced_model} runs on this machine"

@@ -196,7 +196,19 @@ def unknown():
 
 def main():
     cases = []
-    for make in (gpt2, llama3, qwen3, digits, pattern, removed, added, unknown, llama2, metaspace, gemma):
+    for make in (
+        gpt2,
+        llama3,
+        qwen3,
+        digits,
+        pattern,
+        removed,
+        added,
+        unknown,
+        llama2,
+        metaspace,
+        gemma,
+    ):
         tokenizer = make()
         document = json.loads(tokenizer.to_str())
         if make is llama3:  # older files write a merge as one string
