@@ -110,7 +110,8 @@ def _batches(
                 skipped += 1
                 if skipped >= min(size, SKIPS_IN_A_ROW_MAX):
                     raise xfer.Error(
-                        f"--max-tokens {max_tokens}: {skipped} examples of {domain.name} in a row are longer",
+                        f"--max-tokens {max_tokens}: {skipped} examples of {domain.name} in a row "
+                        "are longer",
                         "invalid_argument",
                     )
                 continue

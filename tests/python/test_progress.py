@@ -19,7 +19,8 @@ from xfer import progress
 def event(kind: str, **fields: Any) -> Any:
     known = {
         "text": "", "step": 0, "steps": 0, "loss": 0.0, "reward": None, "tokens_per_second": 0.0,
-        "score": 0.0, "bits_per_byte": 0.0, "done_units": 0.0, "total_units": 0.0, "seconds_left": 0.0,
+        "score": 0.0, "bits_per_byte": 0.0, "done_units": 0.0, "total_units": 0.0,
+        "seconds_left": 0.0,
     }  # fmt: skip
     return SimpleNamespace(kind=kind, **(known | fields))
 
