@@ -20,7 +20,8 @@ SamplerUnderTest base_sampler() {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Local, SamplerConformance, ::testing::Values(&base_sampler));
+INSTANTIATE_TEST_SUITE_P(Local, SamplerConformance, ::testing::Values(&base_sampler),
+                         [](const auto&) { return "base_sampler"; });
 
 namespace engine {
 namespace {

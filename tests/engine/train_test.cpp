@@ -31,8 +31,10 @@ TrainerUnderTest full_trainer() { return local_trainer(0); }
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(LocalLora, TrainerConformance, ::testing::Values(&lora_trainer));
-INSTANTIATE_TEST_SUITE_P(LocalFull, TrainerConformance, ::testing::Values(&full_trainer));
+INSTANTIATE_TEST_SUITE_P(LocalLora, TrainerConformance, ::testing::Values(&lora_trainer),
+                         [](const auto&) { return "lora_trainer"; });
+INSTANTIATE_TEST_SUITE_P(LocalFull, TrainerConformance, ::testing::Values(&full_trainer),
+                         [](const auto&) { return "full_trainer"; });
 
 namespace engine {
 namespace {

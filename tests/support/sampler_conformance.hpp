@@ -1,7 +1,8 @@
 // What every Sampler promises, whoever implements it. Include in one test file of a backend and
 // instantiate:
 //
-//   INSTANTIATE_TEST_SUITE_P(Local, SamplerConformance, testing::Values(&make_my_sampler));
+//   INSTANTIATE_TEST_SUITE_P(Local, SamplerConformance, testing::Values(&make_my_sampler),
+//                            [](const auto&) { return "mine"; });
 #pragma once
 
 #include "xfer/run_blocking.hpp"

@@ -1,7 +1,8 @@
 // What every Trainer promises, whoever implements it. Include in one test file of a backend and
 // instantiate:
 //
-//   INSTANTIATE_TEST_SUITE_P(Local, TrainerConformance, testing::Values(&make_my_trainer));
+//   INSTANTIATE_TEST_SUITE_P(Local, TrainerConformance, testing::Values(&make_my_trainer),
+//                            [](const auto&) { return "mine"; });
 #pragma once
 
 #include "xfer/run_blocking.hpp"

@@ -29,8 +29,10 @@ SamplerUnderTest remote_sampler() {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Tinker, TrainerConformance, ::testing::Values(&remote_trainer));
-INSTANTIATE_TEST_SUITE_P(Tinker, SamplerConformance, ::testing::Values(&remote_sampler));
+INSTANTIATE_TEST_SUITE_P(Tinker, TrainerConformance, ::testing::Values(&remote_trainer),
+                         [](const auto&) { return "remote_trainer"; });
+INSTANTIATE_TEST_SUITE_P(Tinker, SamplerConformance, ::testing::Values(&remote_sampler),
+                         [](const auto&) { return "remote_sampler"; });
 
 namespace tinker {
 namespace {
