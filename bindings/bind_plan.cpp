@@ -18,18 +18,19 @@ using namespace py::literals;
 namespace xfer::bindings {
 namespace {
 
-study::Plan plan_study(const study::StudySpec& spec) {
-  spec.validate();
-  auto domains = study::open_domains(spec);
+study::Plan plan_study(const study::StudySpec& spec, const study::DomainSet& own) {
+  study::check(spec, own);
+  auto domains = study::open_domains(spec, own);
   const auto backend = study::open_backend(spec);
   const auto materials = study::gather_materials(spec, *backend, std::move(domains));
   return study::make_plan(spec, materials);
 }
 
-std::pair<study::Plan, study::Forecast> forecast_study(const study::StudySpec& spec) {
-  spec.validate();
+std::pair<study::Plan, study::Forecast> forecast_study(const study::StudySpec& spec,
+                                                       const study::DomainSet& own) {
+  study::check(spec, own);
   const auto prices = study::prices_of(spec);
-  auto domains = study::open_domains(spec);
+  auto domains = study::open_domains(spec, own);
   const auto backend = study::open_backend(spec);
   const auto materials = study::gather_materials(spec, *backend, std::move(domains));
   auto plan = study::make_plan(spec, materials);
@@ -119,13 +120,20 @@ void bind_plan(py::module_& module) {
       .def_readonly("evaluations", &Plan::evaluations)
       .def_readonly("naive_legs", &Plan::naive_legs, "Legs that a plan without sharing would run.")
       .def_readonly("total_units", &Plan::total_units, "Work, in tokens of a forward pass.");
-  module.def("plan_study", &plan_study, "spec"_a, py::call_guard<py::gil_scoped_release>(),
+  module.def("plan_study", &plan_study, "spec"_a, "domains"_a = study::DomainSet(),
+             py::call_guard<py::gil_scoped_release>(),
              "What a study will train and test; nothing is run.");
   bind_forecast(module);
-  module.def("forecast_study", &forecast_study, "spec"_a,
+  module.def("forecast_study", &forecast_study, "spec"_a, "domains"_a = study::DomainSet(),
              py::call_guard<py::gil_scoped_release>(),
              "(Plan, Forecast): the plan, its tokens, dollars and hours, and the smallest effects "
              "it can show; nothing is run.");
+  module.def(
+      "calls_are_priced",
+      [](const study::StudySpec& spec) { return study::price_of_calls(spec).has_value(); },
+      "spec"_a,
+      "Whether running a study costs money by its prices. Raises `xfer.Error` for an unknown price "
+      "where [budget] sets a limit.");
   module.def("check_sandbox", &check_sandbox, py::call_guard<py::gil_scoped_release>(),
              "Raises `xfer.Error` (\"not_available\") where code answers cannot be run safely.");
 }

@@ -1,7 +1,10 @@
 // Results and reports, for reading only.
 #include "bindings.hpp"
+#include "findings.hpp"
 
 #include "xfer/report/report.hpp"
+#include "xfer/report/similarity_file.hpp"
+#include "xfer/study/regrade.hpp"
 #include "xfer/study/result.hpp"
 #include "xfer/transfer_metrics.hpp"
 
@@ -11,6 +14,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <tuple>
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -65,7 +69,22 @@ void bind_metrics(py::module_& module) {
       .def_readonly("gain_above_control", &TransferMetrics::gain_above_control,
                     "S(transfer) - S(format_control), under rl and sl_rl - S(format_reward)")
       .def_readonly("sequential_over_direct", &TransferMetrics::sequential_over_direct)
-      .def_readonly("joint_over_direct", &TransferMetrics::joint_over_direct);
+      .def_readonly("joint_over_direct", &TransferMetrics::joint_over_direct)
+      .def_readonly("headroom_gain", &TransferMetrics::headroom_gain,
+                    "gain / (best score - S(baseline))")
+      .def_readonly("source_normalised", &TransferMetrics::source_normalised,
+                    "gain / gain of the same training on the source's own items")
+      .def_readonly("forgetting", &TransferMetrics::forgetting,
+                    "S(transfer) - S(baseline) on the study's other targets")
+      .def_readonly("sequential_forgetting", &TransferMetrics::sequential_forgetting,
+                    "S(sequential) - S(transfer) on the source's items")
+      .def_readonly("asymmetry", &TransferMetrics::asymmetry, "gain - gain of the reverse pair")
+      .def_readonly("standardised_asymmetry", &TransferMetrics::standardised_asymmetry,
+                    "The same, each gain first divided by its target's ceiling")
+      .def_readonly("held_out_gain", &TransferMetrics::held_out_gain)
+      .def_readonly("generalisation", &TransferMetrics::generalisation, "held_out_gain - gain")
+      .def_readonly("gain_per_dollar", &TransferMetrics::gain_per_dollar)
+      .def_readonly("gain_per_million_tokens", &TransferMetrics::gain_per_million_tokens);
 }
 
 void bind_cell_report(py::module_& module) {
@@ -93,6 +112,9 @@ void bind_cell_report(py::module_& module) {
                     "Negated: a positive gain is fewer bits.")
       .def_readonly("bits_per_byte_after_first", &CellReport::bits_per_byte_after_first)
       .def_readonly("kinds", &CellReport::kinds)
+      .def_readonly("learning", &CellReport::learning)
+      .def_readonly("changes", &CellReport::changes, "Items fixed and broken, by condition.")
+      .def_readonly("robustness", &CellReport::robustness, "None for one wording of the prompt.")
       .def_property_readonly(
           "finding", [](const CellReport& self) { return std::string(to_string(self.finding)); })
       .def_readonly("headline", &CellReport::headline)
@@ -131,9 +153,20 @@ void bind_evaluations(py::module_& module) {
       .def_readonly("cluster", &ItemResult::cluster)
       .def_readonly("score", &ItemResult::score)
       .def_readonly("extracted", &ItemResult::extracted)
+      .def_readonly("strict_score", &ItemResult::strict_score,
+                    "The score when only the form that the dataset asks for counts.")
+      .def_readonly("strict_extracted", &ItemResult::strict_extracted)
       .def_readonly("truncated", &ItemResult::truncated)
+      .def_readonly("stopped_by_text", &ItemResult::stopped_by_text,
+                    "Whether a stop text ended the answer.")
+      .def_readonly("chosen", &ItemResult::chosen,
+                    "Whether the answer is the most probable option, and nothing was written.")
+      .def_readonly("option_logprobs", &ItemResult::option_logprobs,
+                    "Of each option, where it was chosen.")
+      .def_readonly("right_option", &ItemResult::right_option, "Its index; -1 if not chosen.")
       .def_readonly("question", &ItemResult::question)
       .def_readonly("reference", &ItemResult::reference)
+      .def_readonly("gold", &ItemResult::gold)
       .def_readonly("completion", &ItemResult::completion)
       .def_readonly("answer", &ItemResult::answer)
       .def_readonly("failure", &ItemResult::failure)
@@ -201,9 +234,25 @@ void bind_result(py::module_& module) {
       .def_readonly("xfer_version", &StudyResult::xfer_version)
       .def_readonly("cells", &StudyResult::cells)
       .def_readonly("legs", &StudyResult::legs)
+      .def_readonly("stopped", &StudyResult::stopped,
+                    "Why the budget ended it before everything was done, or \"\".")
+      .def_property_readonly(
+          "tried_rates",
+          [](const StudyResult& self) {
+            std::vector<std::tuple<std::string, double, double, double>> rows;
+            for (const study::TriedRate& tried : self.tried_rates)
+              rows.emplace_back(to_string(tried.learning), tried.rate, tried.accuracy,
+                                tried.bits_per_byte);
+            return rows;
+          },
+          "(learning, rate, accuracy, bits per byte) on validation items; best of each first.")
+      .def_readonly("useful_dollars", &StudyResult::useful_dollars)
+      .def_readonly("lost_dollars", &StudyResult::lost_dollars,
+                    "For calls that failed or had to be made again.")
       .def_readonly("seconds", &StudyResult::seconds);
-  py::class_<Report>(module, "Report", "Every number of a study, worked out.")
-      .def_readonly("result", &Report::result)
+  py::class_<Report> report_type(module, "Report", "Every number of a study, worked out.");
+  bind_report_tables(report_type);
+  report_type.def_readonly("result", &Report::result)
       .def_readonly("cells", &Report::cells)
       .def_readonly("effects", &Report::effects)
       .def("to_json", &report::to_json, py::call_guard<py::gil_scoped_release>())
@@ -214,20 +263,49 @@ void bind_result(py::module_& module) {
            "Writes report.json, report.md and report.html into the folder.");
 }
 
+/// What another grading changed, as dicts.
+py::list regrade_run(const std::filesystem::path& run_folder, const study::DomainSet& domains) {
+  std::vector<study::RegradedDomain> found;
+  {
+    const py::gil_scoped_release nogil;
+    found = study::regrade(run_folder, domains);
+  }
+  py::list all;
+  for (const study::RegradedDomain& d : found) {
+    py::list changes;
+    for (const study::RegradedItem& c : d.changes)
+      changes.append(py::dict("item"_a = c.item_id, "evaluation"_a = c.evaluation,
+                              "before"_a = c.before, "after"_a = c.after));
+    all.append(py::dict("domain"_a = d.domain, "grader"_a = d.grader, "version"_a = d.version,
+                        "items"_a = d.items, "changed"_a = d.changed, "before"_a = d.before,
+                        "after"_a = d.after, "changes"_a = changes));
+  }
+  return all;
+}
+
 }  // namespace
 
 void bind_report(py::module_& module) {
   bind_metrics(module);
+  bind_findings(module);
   bind_cell_report(module);
   bind_evaluations(module);
   bind_result(module);
   module.def(
       "load_result",
-      [](const std::filesystem::path& run_folder) {
-        return report::make_report(study::load_result(run_folder));
+      [](const std::filesystem::path& run_folder, bool first_grading) {
+        return report::make_report(
+            study::load_result(
+                run_folder, first_grading ? study::Grading::first : study::Grading::latest),
+            report::read_similarity(run_folder));
       },
-      "run_folder"_a, py::call_guard<py::gil_scoped_release>(),
-      "The report of what a run folder holds, finished or not.");
+      "run_folder"_a, "first_grading"_a = false, py::call_guard<py::gil_scoped_release>(),
+      "The report of what a run folder holds, finished or not; with its latest grading, or as it "
+      "was first graded.");
+  module.def("regrade", &regrade_run, "run_folder"_a, "domains"_a = study::DomainSet(),
+             "Grades the stored answers of a run again and keeps the grades beside the first. A "
+             "dict for each domain: domain, grader, version, items, changed, before, after, "
+             "changes.");
 }
 
 }  // namespace xfer::bindings

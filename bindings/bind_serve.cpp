@@ -35,11 +35,12 @@ Item item_of(const tinker::Finding& finding) {
 /// Ctrl-C is looked for after each item.
 std::vector<Item> examine(const std::string& url, const std::optional<std::string>& api_key,
                           const std::string& base_model, int samples_at_once,
-                          const py::object& on_item) {
+                          const std::filesystem::path& record_file, const py::object& on_item) {
   tinker::DoctorOptions options;
   options.client = tinker::ClientOptions::from_environment();
   options.client.transport.base_url = url;
   if (api_key) options.client.api_key = *api_key;
+  options.client.record_file = record_file;
   options.base_model = base_model;
   options.samples_at_once = samples_at_once;
   const py::gil_scoped_release nogil;
@@ -98,10 +99,11 @@ void bind_serve(py::module_& module) {
       });
 
   module.def("examine_service", &examine, "url"_a, py::kw_only(), "api_key"_a = py::none(),
-             "base_model"_a = "", "samples_at_once"_a = 512, "on_item"_a = py::none(),
+             "base_model"_a = "", "samples_at_once"_a = 512,
+             "record_file"_a = std::filesystem::path(), "on_item"_a = py::none(),
              "How far a service keeps to the Tinker protocol: (item, verdict, value) for each "
              "item, the verdict being pass, fail or not offered. Without `api_key`: "
-             "TINKER_API_KEY.");
+             "TINKER_API_KEY. Exchanges are written to `record_file`, without secrets.");
 }
 
 }  // namespace xfer::bindings

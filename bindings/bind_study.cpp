@@ -80,6 +80,31 @@ void rl_key(py::class_<StudySpec>& type, const char* name, T study::RlSpec::*mem
       [member](StudySpec& self, T value) { self.rl.*member = std::move(value); });
 }
 
+/// A key of the section [hypotheses], as hypotheses_<key>.
+template <class T>
+void hypotheses_key(py::class_<StudySpec>& type, const char* name,
+                    T study::HypothesisSpec::*member) {
+  type.def_property(
+      name, [member](const StudySpec& self) { return self.hypotheses.*member; },
+      [member](StudySpec& self, T value) { self.hypotheses.*member = std::move(value); });
+}
+
+/// A key of the section [budget], by its own name.
+void budget_key(py::class_<StudySpec>& type, const char* name,
+                double study::BudgetSpec::*member) {
+  type.def_property(
+      name, [member](const StudySpec& self) { return self.budget.*member; },
+      [member](StudySpec& self, double value) { self.budget.*member = value; });
+}
+
+/// A key of the section [ablation], as ablation_<key>.
+template <class T>
+void ablation_key(py::class_<StudySpec>& type, const char* name, T study::AblationSpec::*member) {
+  type.def_property(
+      name, [member](const StudySpec& self) { return self.ablation.*member; },
+      [member](StudySpec& self, T value) { self.ablation.*member = std::move(value); });
+}
+
 /// A LoraConfig member as one of the study's own keys, as in its file.
 template <class T>
 void lora_key(py::class_<StudySpec>& type, const char* name, T LoraConfig::*member) {
@@ -109,14 +134,22 @@ void bind_spec(py::module_& module) {
       .def_readwrite("name", &StudySpec::name)
       .def_readwrite("pairs", &StudySpec::pairs)
       .def_readwrite("domain_files", &StudySpec::domain_files)
+      .def_readwrite("skip_bad", &StudySpec::skip_bad)
       .def_property("conditions", &condition_names, &set_conditions)
       .def_property("methods", &method_names, &set_methods)
       .def_readwrite("model", &StudySpec::model)
+      .def_readwrite("models", &StudySpec::models)
+      .def_readwrite("backend", &StudySpec::backend)
+      .def_readwrite("base_url", &StudySpec::base_url)
+      .def_readwrite("tokenizer", &StudySpec::tokenizer)
       .def_readwrite("renderer", &StudySpec::renderer)
       .def_readwrite("seeds", &StudySpec::seeds)
       .def_readwrite("steps", &StudySpec::steps)
+      .def_readwrite("match", &StudySpec::match)
+      .def_readwrite("examples", &StudySpec::examples)
       .def_readwrite("batch_size", &StudySpec::batch_size)
-      .def_readwrite("learning_rate", &StudySpec::learning_rate)
+      .def_readwrite("learning_rate", &StudySpec::learning_rate, "0 is \"auto\".")
+      .def_readwrite("learning_rate_search", &StudySpec::learning_rate_search)
       .def_readwrite("learning_rate_end_share", &StudySpec::learning_rate_end_share)
       .def_readwrite("grad_clip_norm", &StudySpec::grad_clip_norm)
       .def_readwrite("max_sequence_tokens", &StudySpec::max_sequence_tokens)
@@ -125,6 +158,7 @@ void bind_spec(py::module_& module) {
       .def_readwrite("eval_every", &StudySpec::eval_every)
       .def_readwrite("shots", &StudySpec::shots)
       .def_readwrite("max_answer_tokens", &StudySpec::max_answer_tokens)
+      .def_readwrite("scoring", &StudySpec::scoring)
       .def_readwrite("price_file", &StudySpec::price_file)
       .def_readwrite("priced_as", &StudySpec::priced_as)
       .def_readwrite("threads", &StudySpec::threads);
@@ -140,8 +174,21 @@ void bind_spec(py::module_& module) {
   rl_key(type, "rl_loss", &study::RlSpec::loss);
   rl_key(type, "rl_advantage", &study::RlSpec::advantage);
   rl_key(type, "rl_learning_rate", &study::RlSpec::learning_rate);
+  rl_key(type, "rl_learning_rate_search", &study::RlSpec::learning_rate_search);
   rl_key(type, "rl_learning_rate_end_share", &study::RlSpec::learning_rate_end_share);
   rl_key(type, "rl_max_staleness", &study::RlSpec::max_staleness);
+  hypotheses_key(type, "hypotheses_score", &study::HypothesisSpec::score);
+  hypotheses_key(type, "hypotheses_margin_points", &study::HypothesisSpec::margin_points);
+  hypotheses_key(type, "hypotheses_margin_bits", &study::HypothesisSpec::margin_bits);
+  hypotheses_key(type, "hypotheses_similarity", &study::HypothesisSpec::similarity);
+  hypotheses_key(type, "hypotheses_learning_rates_tuned",
+                 &study::HypothesisSpec::learning_rates_tuned);
+  budget_key(type, "max_dollars", &study::BudgetSpec::max_dollars);
+  budget_key(type, "max_dollars_per_leg", &study::BudgetSpec::max_dollars_per_leg);
+  budget_key(type, "max_dollars_per_day", &study::BudgetSpec::max_dollars_per_day);
+  budget_key(type, "confirm_above", &study::BudgetSpec::confirm_above);
+  ablation_key(type, "ablation_examples", &study::AblationSpec::examples);
+  ablation_key(type, "ablation_pairs", &study::AblationSpec::pairs);
   type.def_static("from_toml_file", &StudySpec::from_toml_file, "path"_a, "Reads a study file.")
       .def_static("from_toml", &StudySpec::from_toml, "text"_a, "origin"_a = "study",
                   "base_folder"_a = std::filesystem::path("."),
@@ -173,6 +220,7 @@ const char* kind_name(const Event& event) {
     case Event::Kind::step: return "step";
     case Event::Kind::leg_finished: return "leg_finished";
     case Event::Kind::leg_reused: return "leg_reused";
+    case Event::Kind::leg_lost: return "leg_lost";
     case Event::Kind::eval_started: return "eval_started";
     case Event::Kind::eval_progress: return "eval_progress";
     case Event::Kind::eval_finished: return "eval_finished";
@@ -225,9 +273,9 @@ private:
 /// Runs the study where it is awaited, and writes its report into the run folder. Without a backend
 /// the study's model is opened.
 task<Report> run(StudySpec spec, study::RunOptions options,
-                 std::shared_ptr<study::Backend> backend) {
-  auto result = backend ? study::run_study(spec, options, *backend)
-                        : study::run_study(spec, options);
+                 std::shared_ptr<study::Backend> backend, study::DomainSet domains) {
+  auto result = backend ? study::run_study(spec, options, *backend, domains)
+                        : study::run_study(spec, options, domains);
   Report made = report::make_report(std::move(result));
   report::write_report(made, options.run_folder);
   co_return made;
@@ -238,15 +286,18 @@ std::shared_ptr<study::Backend> to_backend(const py::object& backend) {
 }
 
 Report run_blocking_study(const StudySpec& spec, const std::filesystem::path& folder,
-                          const py::object& on_event, const py::object& backend) {
+                          const py::object& on_event, const py::object& backend,
+                          study::DomainSet domains, const std::filesystem::path& record_file) {
   const auto call = new_call(new_queue());
   const auto events = std::make_shared<EventQueue>();
   study::RunOptions options;
   options.run_folder = folder;
+  options.record_file = record_file;
   options.on_event = [events](const Event& event) { events->push(event); };
   options.stop = &call->stop;
   const auto outcome =
-      detail::start(call, events, run(spec, std::move(options), to_backend(backend)));
+      detail::start(call, events, run(spec, std::move(options), to_backend(backend),
+                                      std::move(domains)));
   detail::wait(*outcome, call, true, [&] { events->deliver(on_event); });
   return detail::take(*outcome);
 }
@@ -280,14 +331,17 @@ private:
 };
 
 py::object run_async_study(const StudySpec& spec, const std::filesystem::path& folder,
-                           const py::object& on_event, const py::object& backend) {
+                           const py::object& on_event, const py::object& backend,
+                           study::DomainSet domains, const std::filesystem::path& record_file) {
   const auto call = new_call(new_queue());
   const auto callback = std::make_shared<LoopCallback>(on_event);
   study::RunOptions options;
   options.run_folder = folder;
+  options.record_file = record_file;
   options.on_event = [callback](const Event& event) { (*callback)(event); };
   options.stop = &call->stop;
-  return call_async(call, callback, run(spec, std::move(options), to_backend(backend)),
+  return call_async(call, callback,
+                    run(spec, std::move(options), to_backend(backend), std::move(domains)),
                     [](Report made) { return py::cast(std::move(made)); });
 }
 
@@ -309,16 +363,31 @@ void bind_study(py::module_& module) {
         return exists(*c, *m);
       },
       "condition"_a, "method"_a, "Whether a condition means something under a method.");
+  module.def(
+      "study_parts",
+      [](const StudySpec& spec) {
+        std::vector<std::pair<std::string, StudySpec>> parts;
+        for (study::StudyPart& part : study::study_parts(spec))
+          parts.emplace_back(std::move(part.name), std::move(part.spec));
+        return parts;
+      },
+      "spec"_a,
+      "(name, study) of each part that needs a run folder of its own: one for each of `models` and "
+      "of `ablation_examples`, or the study itself under the name \"\".");
   module.def("preset", &study::preset, "name"_a, "A whole study by its name.");
   module.def("preset_names", &study::preset_names);
+  module.def("preset_summary", &study::preset_summary, "name"_a, "One line about it.");
   module.def("locate_model", &study::locate_model, "model"_a,
              "The folder or file that a model's name means.");
   module.def("run_study", &run_blocking_study, "spec"_a, "run_folder"_a, "on_event"_a = py::none(),
-             "backend"_a = py::none(),
+             "backend"_a = py::none(), "domains"_a = study::DomainSet(),
+             "record_file"_a = std::filesystem::path(),
              "Runs or resumes a study; `on_event` is called in this thread. `backend` is an "
-             "`xfer.CustomBackend` in place of the study's model.");
+             "`xfer.CustomBackend` in place of the study's model, `domains` are own ones by name. "
+             "Exchanges with a Tinker service are written to `record_file`, without secrets.");
   module.def("run_study_async", &run_async_study, "spec"_a, "run_folder"_a,
              "on_event"_a = py::none(), "backend"_a = py::none(),
+             "domains"_a = study::DomainSet(), "record_file"_a = std::filesystem::path(),
              "The same as an asyncio future; `on_event` is called in the loop's thread.");
 }
 

@@ -19,9 +19,11 @@ void bind_grade(pybind11::module_& module);
 void bind_stats(pybind11::module_& module);
 void bind_data(pybind11::module_& module);
 void bind_engine(pybind11::module_& module);
+void bind_similarity(pybind11::module_& module);
 void bind_study(pybind11::module_& module);
 void bind_report(pybind11::module_& module);
 void bind_plan(pybind11::module_& module);
 void bind_serve(pybind11::module_& module);
+void bind_tinker(pybind11::module_& module);
 
 }  // namespace xfer::bindings

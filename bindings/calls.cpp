@@ -25,6 +25,19 @@ public:
     std::erase_if(calls_, [](const auto& weak) { return weak.expired(); });
     calls_.push_back(call);
   }
+  /// Whether there are none, waiting for that a while.
+  bool none_within(std::chrono::milliseconds budget) {
+    const auto end = std::chrono::steady_clock::now() + budget;
+    for (;;) {
+      {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(calls_, [](const auto& weak) { return weak.expired(); });
+        if (calls_.empty()) return true;
+      }
+      if (std::chrono::steady_clock::now() >= end) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
   void cancel_all() {
     const std::lock_guard lock(mutex_);
     for (const auto& weak : calls_)
@@ -50,6 +63,8 @@ Queue new_queue() {
 void stop_calls() {
   const py::gil_scoped_release nogil;
   running_calls().cancel_all();
+  // Those that wait for a service's thread end there first.
+  running_calls().none_within(std::chrono::seconds(2));
   threads().stop();
   threads().join();
 }

@@ -37,10 +37,12 @@ PYBIND11_MODULE(_native, module) {
   xfer::bindings::bind_stats(module);
   xfer::bindings::bind_data(module);
   xfer::bindings::bind_engine(module);
+  xfer::bindings::bind_similarity(module);
   xfer::bindings::bind_study(module);
   xfer::bindings::bind_report(module);
   xfer::bindings::bind_plan(module);
   xfer::bindings::bind_serve(module);
+  xfer::bindings::bind_tinker(module);
 
   py::module_::import("atexit").attr("register")(py::cpp_function(&xfer::bindings::stop_calls));
 }

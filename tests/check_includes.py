@@ -20,10 +20,13 @@ BELOW: dict[str, set[str]] = {
     "stats": {"files"},
     "domains": {"files", "text", "grade", "stats"},
     "engine": {"files", "text", "grade", "stats"},
+    "similarity": {"text", "stats", "domains", "engine"},
     "tinker": {"files"},
     "serve": {"files", "text", "engine", "tinker"},
     "study": {"files", "text", "grade", "stats", "domains", "engine", "tinker"},
-    "report": {"files", "text", "grade", "stats", "domains", "engine", "tinker", "study"},
+    "report": {
+        "files", "text", "grade", "stats", "domains", "engine", "similarity", "tinker", "study",
+    },
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 

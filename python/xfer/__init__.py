@@ -32,6 +32,7 @@ from xfer._native import (
     list_scores,
     math_equal,
     reciprocal_rank,
+    similarity_measures,
     supervised_datum,
     without_items,
 )
@@ -39,7 +40,10 @@ from xfer.custom import CustomBackend, CustomSampler, CustomTrainer
 from xfer.domain_sources import check_data, domain_from_file, mix
 from xfer.errors import Cancelled, Error, ServiceError
 from xfer.result import Result, load_result
+from xfer.similarity import Similarity, similarity
 from xfer.study import (
+    plan_study,
+    regrade,
     run_study,
     run_study_async,
     run_transfer_experiment,
@@ -64,6 +68,7 @@ __all__ = [
     "Sampler",
     "Server",
     "ServiceError",
+    "Similarity",
     "StudySpec",
     "Tokenizer",
     "Trainer",
@@ -82,11 +87,15 @@ __all__ = [
     "load_result",
     "math_equal",
     "mix",
+    "plan_study",
     "reciprocal_rank",
+    "regrade",
     "run_study",
     "run_study_async",
     "run_transfer_experiment",
     "run_transfer_experiment_async",
+    "similarity",
+    "similarity_measures",
     "stats",
     "supervised_datum",
     "without_items",

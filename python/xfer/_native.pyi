@@ -641,6 +641,7 @@ def examine_service(
     api_key: str | None = None,
     base_model: str = "",
     samples_at_once: int = 512,
+    record_file: _Path = "",
     on_item: Callable[[tuple[str, str, str]], object] | None = None,
 ) -> list[tuple[str, str, str]]: ...
 
@@ -666,6 +667,89 @@ class Server:
     def stop(self) -> None: ...
     def __enter__(self) -> Server: ...
     def __exit__(self, *error: object) -> None: ...
+
+# --- tinker: every call begins at once and ends with on_done(result, None) or (None, exception)
+
+_OnDone = Callable[[Any, BaseException | None], None]
+
+@final
+class TinkerCall:
+    def cancel(self) -> None: ...
+
+@final
+class TinkerService:
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        project_id: str | None = None,
+        display_name: str = "",
+        user_metadata: Mapping[str, str] = ...,
+    ) -> None: ...
+    def create_training_client(
+        self,
+        base_model: str,
+        rank: int,
+        seed: int | None,
+        train_mlp: bool,
+        train_attn: bool,
+        train_unembed: bool,
+        user_metadata: Mapping[str, str],
+        on_done: _OnDone,
+    ) -> TinkerCall: ...
+    def create_training_client_from_state(
+        self, path: str, with_optimizer: bool, user_metadata: Mapping[str, str], on_done: _OnDone
+    ) -> TinkerCall: ...
+    def create_sampling_client(
+        self, model_path: str | None, base_model: str | None, on_done: _OnDone
+    ) -> TinkerCall: ...
+    def request(self, method: str, path: str, json: str, on_done: _OnDone) -> TinkerCall: ...
+    def finish_session(self, reason: str, detail: str, on_done: _OnDone) -> TinkerCall: ...
+
+@final
+class TinkerTraining:
+    @property
+    def info(self) -> dict[str, Any]: ...
+    @property
+    def session_id(self) -> str: ...
+    def pass_(
+        self,
+        data: Sequence[Any],
+        loss_fn: str,
+        config: Mapping[str, float | str] | None,
+        forward_only: bool,
+        on_done: _OnDone,
+    ) -> TinkerCall: ...
+    def optim_step(
+        self,
+        learning_rate: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        grad_clip_norm: float,
+        on_done: _OnDone,
+    ) -> TinkerCall: ...
+    def save(
+        self,
+        name: str,
+        ttl_seconds: int | None,
+        overwrite: bool,
+        user_metadata: Mapping[str, str],
+        for_sampler: bool,
+        on_done: _OnDone,
+    ) -> TinkerCall: ...
+    def snapshot(self, on_done: _OnDone) -> TinkerCall: ...
+    def load_state(self, path: str, with_optimizer: bool, on_done: _OnDone) -> TinkerCall: ...
+
+@final
+class TinkerSampling:
+    @property
+    def id(self) -> str: ...
+    def sample(
+        self, prompt: Any, params: Any, options: Mapping[str, Any], on_done: _OnDone
+    ) -> TinkerCall: ...
 
 @final
 class Sampler:
@@ -818,6 +902,40 @@ class Trainer:
     def snapshot(self) -> Sampler: ...
     def snapshot_async(self) -> Future[Sampler]: ...
 
+# --- similarity
+
+_OnSimilarity = Callable[[str, int, int], object] | None
+
+@final
+class SimilarityTable:
+    @property
+    def domains(self) -> list[str]: ...
+    @property
+    def primary(self) -> str: ...
+    @property
+    def measures(self) -> list[dict[str, Any]]: ...
+    @property
+    def rows(self) -> list[tuple[str, str, str, float | None, str]]: ...
+    def predicted_sources(self, target: str, measure: str = "") -> list[str]: ...
+
+def similarity_measures() -> list[dict[str, Any]]: ...
+def similarity_needs_model(measures: Sequence[str], with_run: bool) -> bool: ...
+def trained_adapters(run_folder: _Path) -> dict[str, Any]: ...
+def measure_similarity(
+    domains: Sequence[Domain],
+    model: Model | None,
+    *,
+    renderer: str,
+    measures: Sequence[str],
+    text_examples: int,
+    model_examples: int,
+    rank: int,
+    tokens_max: int,
+    seed: int,
+    adapters: Mapping[str, _Path],
+    on_progress: _OnSimilarity = None,
+) -> SimilarityTable: ...
+
 # --- study
 
 @final
@@ -825,12 +943,19 @@ class StudySpec:
     name: str
     pairs: list[tuple[str, str]]
     domain_files: dict[str, Any]
+    skip_bad: bool
     conditions: list[str]
     methods: list[str]
     model: str
+    models: list[str]
+    backend: str
+    base_url: str
+    tokenizer: str
     renderer: str
     seeds: list[int]
     steps: int
+    match: str
+    examples: int
     batch_size: int
     rank: int
     alpha: float
@@ -838,6 +963,7 @@ class StudySpec:
     train_mlp: bool
     train_unembed: bool
     learning_rate: float
+    learning_rate_search: list[float]
     learning_rate_end_share: float
     grad_clip_norm: float
     max_sequence_tokens: int
@@ -848,28 +974,45 @@ class StudySpec:
     rl_loss: str
     rl_advantage: str
     rl_learning_rate: float
+    rl_learning_rate_search: list[float]
     rl_learning_rate_end_share: float
     rl_max_staleness: int
+    hypotheses_score: str
+    hypotheses_margin_points: float
+    hypotheses_margin_bits: float
+    hypotheses_similarity: str
+    hypotheses_learning_rates_tuned: bool
     items: int
     validation_items: int
     eval_every: int
     shots: int
     max_answer_tokens: int
+    scoring: str
     price_file: str
     priced_as: str
     threads: int
+    max_dollars: float
+    max_dollars_per_leg: float
+    max_dollars_per_day: float
+    confirm_above: float
+    ablation_examples: list[int]
+    ablation_pairs: int
     def __init__(
         self,
         *,
         name: str = ...,
         pairs: Sequence[tuple[str, str]] = ...,
         domain_files: dict[str, _Path] = ...,
+        skip_bad: bool = ...,
         conditions: Sequence[str] = ...,
         methods: Sequence[str] = ...,
         model: str = ...,
+        models: Sequence[str] = ...,
         renderer: str = ...,
         seeds: Sequence[int] = ...,
         steps: int = ...,
+        match: str = ...,
+        examples: int = ...,
         batch_size: int = ...,
         rank: int = ...,
         alpha: float = ...,
@@ -877,6 +1020,7 @@ class StudySpec:
         train_mlp: bool = ...,
         train_unembed: bool = ...,
         learning_rate: float = ...,
+        learning_rate_search: Sequence[float] = ...,
         learning_rate_end_share: float = ...,
         grad_clip_norm: float = ...,
         max_sequence_tokens: int = ...,
@@ -887,16 +1031,29 @@ class StudySpec:
         rl_loss: str = ...,
         rl_advantage: str = ...,
         rl_learning_rate: float = ...,
+        rl_learning_rate_search: Sequence[float] = ...,
         rl_learning_rate_end_share: float = ...,
         rl_max_staleness: int = ...,
+        hypotheses_score: str = ...,
+        hypotheses_margin_points: float = ...,
+        hypotheses_margin_bits: float = ...,
+        hypotheses_similarity: str = ...,
+        hypotheses_learning_rates_tuned: bool = ...,
         items: int = ...,
         validation_items: int = ...,
         eval_every: int = ...,
         shots: int = ...,
         max_answer_tokens: int = ...,
+        scoring: str = ...,
         price_file: str = ...,
         priced_as: str = ...,
         threads: int = ...,
+        max_dollars: float = ...,
+        max_dollars_per_leg: float = ...,
+        max_dollars_per_day: float = ...,
+        confirm_above: float = ...,
+        ablation_examples: Sequence[int] = ...,
+        ablation_pairs: int = ...,
     ) -> None: ...
     @staticmethod
     def from_toml_file(path: _Path) -> StudySpec: ...
@@ -936,20 +1093,26 @@ _OnEvent = Callable[[Event], object] | None
 
 def set_models_folder(folder: _Path) -> None: ...
 def condition_exists(condition: str, method: str) -> bool: ...
+def study_parts(spec: StudySpec) -> list[tuple[str, StudySpec]]: ...
 def preset(name: str) -> StudySpec: ...
 def preset_names() -> list[str]: ...
+def preset_summary(name: str) -> str: ...
 def locate_model(model: str) -> Any: ...
 def run_study(
     spec: StudySpec,
     run_folder: _Path,
     on_event: _OnEvent = None,
     backend: CustomBackend | None = None,
+    domains: Mapping[str, Domain] = ...,
+    record_file: _Path = "",
 ) -> Report: ...
 def run_study_async(
     spec: StudySpec,
     run_folder: _Path,
     on_event: _OnEvent = None,
     backend: CustomBackend | None = None,
+    domains: Mapping[str, Domain] = ...,
+    record_file: _Path = "",
 ) -> Future[Report]: ...
 
 @final
@@ -1051,8 +1214,11 @@ class Forecast:
     @property
     def advice(self) -> list[Advice]: ...
 
-def plan_study(spec: StudySpec) -> Plan: ...
-def forecast_study(spec: StudySpec) -> tuple[Plan, Forecast]: ...
+def plan_study(spec: StudySpec, domains: Mapping[str, Domain] = ...) -> Plan: ...
+def forecast_study(
+    spec: StudySpec, domains: Mapping[str, Domain] = ...
+) -> tuple[Plan, Forecast]: ...
+def calls_are_priced(spec: StudySpec) -> bool: ...
 def check_sandbox() -> None: ...
 
 # --- results
@@ -1087,6 +1253,26 @@ class TransferMetrics:
     def sequential_over_direct(self) -> Metric: ...
     @property
     def joint_over_direct(self) -> Metric: ...
+    @property
+    def headroom_gain(self) -> Metric: ...
+    @property
+    def source_normalised(self) -> Metric: ...
+    @property
+    def forgetting(self) -> Metric: ...
+    @property
+    def sequential_forgetting(self) -> Metric: ...
+    @property
+    def asymmetry(self) -> Metric: ...
+    @property
+    def standardised_asymmetry(self) -> Metric: ...
+    @property
+    def held_out_gain(self) -> Metric: ...
+    @property
+    def generalisation(self) -> Metric: ...
+    @property
+    def gain_per_dollar(self) -> Metric: ...
+    @property
+    def gain_per_million_tokens(self) -> Metric: ...
 
 @final
 class ConditionSummary:
@@ -1137,6 +1323,12 @@ class CellReport:
     @property
     def kinds(self) -> list[KindSummary]: ...
     @property
+    def learning(self) -> list[LearningSummary]: ...
+    @property
+    def changes(self) -> list[ConditionChanges]: ...
+    @property
+    def robustness(self) -> PromptRobustness | None: ...
+    @property
     def finding(self) -> str: ...
     @property
     def headline(self) -> str: ...
@@ -1182,11 +1374,25 @@ class ItemResult:
     @property
     def extracted(self) -> bool: ...
     @property
+    def strict_score(self) -> float: ...
+    @property
+    def strict_extracted(self) -> bool: ...
+    @property
     def truncated(self) -> bool: ...
+    @property
+    def stopped_by_text(self) -> bool: ...
+    @property
+    def chosen(self) -> bool: ...
+    @property
+    def option_logprobs(self) -> list[float]: ...
+    @property
+    def right_option(self) -> int: ...
     @property
     def question(self) -> str: ...
     @property
     def reference(self) -> str: ...
+    @property
+    def gold(self) -> str: ...
     @property
     def completion(self) -> str: ...
     @property
@@ -1313,7 +1519,196 @@ class StudyResult:
     @property
     def legs(self) -> list[LegSummary]: ...
     @property
+    def stopped(self) -> str: ...
+    @property
+    def tried_rates(self) -> list[tuple[str, float, float, float]]: ...
+    @property
+    def useful_dollars(self) -> float: ...
+    @property
+    def lost_dollars(self) -> float: ...
+    @property
     def seconds(self) -> float: ...
+
+@final
+class ChangeGroup:
+    @property
+    def by(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def items(self) -> float: ...
+    @property
+    def fixed(self) -> float: ...
+    @property
+    def broken(self) -> float: ...
+
+@final
+class ConditionChanges:
+    @property
+    def condition(self) -> str: ...
+    @property
+    def items(self) -> int: ...
+    @property
+    def fixed(self) -> float: ...
+    @property
+    def broken(self) -> float: ...
+    @property
+    def groups(self) -> list[ChangeGroup]: ...
+
+@final
+class LearningSummary:
+    @property
+    def condition(self) -> str: ...
+    @property
+    def accuracy_area(self) -> Metric: ...
+    @property
+    def bits_area(self) -> Metric: ...
+    @property
+    def accuracy_steps(self) -> Metric: ...
+    @property
+    def bits_steps(self) -> Metric: ...
+
+@final
+class PromptRobustness:
+    @property
+    def names(self) -> list[str]: ...
+    @property
+    def gains(self) -> list[Estimate]: ...
+    @property
+    def worst(self) -> str: ...
+    @property
+    def best(self) -> str: ...
+    @property
+    def median(self) -> Estimate: ...
+    @property
+    def sign(self) -> str: ...
+
+@final
+class MatrixReport:
+    @property
+    def method(self) -> str: ...
+    @property
+    def sources(self) -> list[str]: ...
+    @property
+    def targets(self) -> list[str]: ...
+    @property
+    def accuracy(self) -> list[MatrixVerdict]: ...
+    @property
+    def bits_per_byte(self) -> list[MatrixVerdict]: ...
+    @property
+    def own(self) -> dict[str, tuple[Metric, Metric]]: ...
+    @property
+    def reliability(self) -> Value: ...
+
+@final
+class HypothesisAnswer:
+    @property
+    def id(self) -> str: ...
+    @property
+    def question(self) -> str: ...
+    @property
+    def rule(self) -> str: ...
+    @property
+    def estimate(self) -> Metric: ...
+    @property
+    def test(self) -> str: ...
+    @property
+    def p(self) -> float: ...
+    @property
+    def p_adjusted(self) -> float: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def cells(self) -> int: ...
+    @property
+    def runs(self) -> int: ...
+    @property
+    def check(self) -> str: ...
+    @property
+    def needed(self) -> str: ...
+
+@final
+class FindingParagraph:
+    @property
+    def id(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+@final
+class Recommendation:
+    @property
+    def target(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+@final
+class ScoreRow:
+    trained_on: str
+    tested_on: str
+    condition: str
+    method: str
+    seed: int
+    item: str
+    score: float
+    kind: str
+    cluster: str
+    protocol: str
+    prompt: str
+    held_out: bool
+    question: str
+    reference: str
+    completion: str
+    answer: str
+    failure: str
+    extracted: bool
+    truncated: bool
+    reference_bits: float
+    reference_bytes: int
+    def __init__(self) -> None: ...
+
+def report_of_scores(
+    rows: Sequence[ScoreRow], name: str = "imported", model: str = "not named"
+) -> Report: ...
+
+@final
+class ScoreVerdict:
+    @property
+    def source(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def mean(self) -> float: ...
+    @property
+    def gain(self) -> Metric: ...
+    @property
+    def relative_change(self) -> Value: ...
+    @property
+    def share_above(self) -> Value: ...
+    @property
+    def paired_t(self) -> Value: ...
+    @property
+    def paired_p(self) -> Value: ...
+    @property
+    def p(self) -> float: ...
+    @property
+    def p_holm(self) -> float: ...
+    @property
+    def q(self) -> float: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+def score_verdicts(
+    cells: Sequence[tuple[str, str, Sequence[float], Sequence[float], int]],
+    *,
+    level: float = 0.95,
+    margin: float = 0.02,
+) -> list[ScoreVerdict]: ...
 
 @final
 class Report:
@@ -1323,10 +1718,27 @@ class Report:
     def cells(self) -> list[CellReport]: ...
     @property
     def effects(self) -> list[MethodEffect]: ...
+    @property
+    def headline(self) -> str: ...
+    @property
+    def matrices(self) -> list[MatrixReport]: ...
+    @property
+    def hypotheses(self) -> list[HypothesisAnswer]: ...
+    @property
+    def findings(self) -> list[FindingParagraph]: ...
+    @property
+    def recommendations(self) -> list[Recommendation]: ...
+    def with_similarity(self, table: SimilarityTable) -> Report: ...
+    def tables(self) -> dict[str, tuple[list[str], list[tuple[Any, ...]]]]: ...
+    def table_csv(self, name: str) -> str: ...
+    def declared_similarity(self) -> dict[tuple[str, str], float]: ...
+    def to_latex(self) -> str: ...
+    def write_tables(self, folder: _Path) -> None: ...
     def to_json(self) -> str: ...
     def to_markdown(self) -> str: ...
     def to_html(self) -> str: ...
     def to_text(self, width: int = 100) -> str: ...
     def write(self, folder: _Path) -> None: ...
 
-def load_result(run_folder: _Path) -> Report: ...
+def load_result(run_folder: _Path, first_grading: bool = False) -> Report: ...
+def regrade(run_folder: _Path, domains: Mapping[str, Domain] = ...) -> list[dict[str, Any]]: ...

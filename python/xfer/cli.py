@@ -14,7 +14,17 @@ from typing import Annotated
 import typer
 
 import xfer
-from xfer import _native, cli_data, cli_serve, cli_study, cli_tools, cli_train
+from xfer import (
+    _native,
+    cli_data,
+    cli_regrade,
+    cli_report,
+    cli_serve,
+    cli_similarity,
+    cli_study,
+    cli_tools,
+    cli_train,
+)
 
 app = typer.Typer(
     name="xfer",
@@ -27,6 +37,9 @@ app = typer.Typer(
 cli_study.add_to(app)
 cli_tools.add_to(app)
 cli_data.add_to(app)
+cli_regrade.add_to(app)
+cli_report.add_to(app)
+cli_similarity.add_to(app)
 cli_serve.add_to(app)
 cli_train.add_to(app)
 

@@ -117,7 +117,7 @@ def allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def examine(url: str, model: str, samples: int, as_json: bool) -> None:
+def examine(url: str, model: str, samples: int, as_json: bool, record: Path | None = None) -> None:
     """Prints the conformance card of a service; fails when an item does."""
     allow_many_connections()
 
@@ -125,7 +125,13 @@ def examine(url: str, model: str, samples: int, as_json: bool) -> None:
         if not as_json:
             typer.echo(f"{item[1]:11} {item[0]}: {item[2]}")
 
-    card = _native.examine_service(url, base_model=model, samples_at_once=samples, on_item=show)
+    card = _native.examine_service(
+        url,
+        base_model=model,
+        samples_at_once=samples,
+        record_file=record or "",
+        on_item=show,
+    )
     if as_json:
         fields = ("item", "verdict", "value")
         typer.echo(json.dumps([dict(zip(fields, item, strict=True)) for item in card], indent=2))

@@ -14,15 +14,16 @@ from typing import Annotated, Any
 import typer
 
 import xfer
-from xfer import _native
+from xfer import _native, cli_report
+from xfer.overview import Overview
 from xfer.plan import plan_content, plan_lines
 from xfer.progress import LineDisplay, LiveDisplay, duration
-from xfer.study import default_run_folder
+from xfer.study import default_run_folder, own_domains
 
 StudyFile = Annotated[
     Path | None,
     typer.Argument(
-        help="A study file (TOML), or the name of a built-in study: pilot, main, full_matrix. "
+        help="A study file (TOML), or the name of a built-in study (`xfer presets` lists them). "
         "Left out: the pilot."
     ),
 ]
@@ -43,11 +44,14 @@ class Format(str, Enum):
     md = "md"
     html = "html"
     json = "json"
+    tex = "tex"
+    csv = "csv"
 
 
 def add_to(app: typer.Typer) -> None:
     app.command("run")(run)
     app.command("plan")(plan)
+    app.command("presets")(presets)
     app.command("status")(status)
     app.command("report")(report)
 
@@ -62,20 +66,101 @@ def run(
         int | None,
         typer.Option(min=0, help="Worker threads; 0: all cores. Never changes a result."),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Write each exchange with a Tinker service here, without secrets."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Start whatever the study is expected to cost.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run or resume a study, and write report.html, report.md and report.json.
 
-    Stopped by Ctrl-C or by a crash, the same command takes it up where it was.
+    Stopped by Ctrl-C or by a crash, the same command takes it up where it was. A study of several
+    models, or with an ablation, is run part by part, each in a folder of its own below the run
+    folder, and the reports there are those of all parts together.
     """
     spec = read_spec(study, settings)
     if threads is not None:
         spec.threads = threads
     folder = run_folder or default_run_folder(spec)
+    parts = _native.study_parts(spec)
+    if not yes:
+        confirm_cost([(folder / name, part) for name, part in parts])
+    if len(parts) == 1:
+        result = _run_part(parts[0][1], folder, quiet, record)
+        if as_json:
+            typer.echo(result.to_json())
+        else:
+            _show(result, folder)
+        _fail_if_stopped([result], folder)
+        return
+    results = [
+        (name, _run_part(part, folder / name, quiet, part_record(record, name)))
+        for name, part in parts
+    ]
+    overview = Overview(spec.name, results)
+    overview.write(folder)
+    typer.echo(overview.to_json() if as_json else overview.to_text())
+    if not as_json:
+        for name in ("report.html", "report.md", "report.json"):
+            typer.echo(f"report: {folder / name}")
+    _fail_if_stopped([result for _, result in results], folder)
+
+
+def presets(
+    name: Annotated[
+        str | None, typer.Argument(help="Print this one as a study file. Left out: list all.")
+    ] = None,
+) -> None:
+    """List the built-in studies, or print one as a study file to start from."""
+    if name is not None:
+        typer.echo(_native.preset(name).to_toml(), nl=False)
+        return
+    for one in _native.preset_names():
+        typer.echo(f"{one:<22} {_native.preset_summary(one)}")
+
+
+def confirm_cost(parts: list[tuple[Path, xfer.StudySpec]]) -> None:
+    """Asks before a study is started that is expected to cost more than `confirm_above`."""
+    limit = parts[0][1].confirm_above
+    dollars = 0.0
+    for folder, part in parts:
+        started = (folder / "study.db").exists()
+        if limit <= 0 or started or not _native.calls_are_priced(part):
+            continue
+        _, forecast = _native.forecast_study(part, own_domains(part))
+        dollars += forecast.training_dollars[1] + forecast.testing_dollars[1]
+    if dollars <= limit:
+        return
+    text = (
+        f"this study is expected to cost ${dollars:,.2f}, above budget.confirm_above = {limit:,.2f}"
+    )
+    if not sys.stdin.isatty():
+        raise xfer.Error(f"{text}; give --yes to start it", "invalid_argument")
+    typer.confirm(f"{text}. Start it?", abort=True, err=True)
+
+
+def part_record(record: Path | None, name: str) -> Path | None:
+    """One file of exchanges for each part."""
+    return None if record is None else record.with_name(f"{record.stem}-{name}{record.suffix}")
+
+
+def _fail_if_stopped(results: list[xfer.Result], folder: Path) -> None:
+    for result in results:
+        if result.study.stopped:
+            print(f"stopped by the {result.study.stopped}: {folder}", file=sys.stderr)
+            raise typer.Exit(1)
+
+
+def _run_part(spec: xfer.StudySpec, folder: Path, quiet: bool, record: Path | None) -> xfer.Result:
     try:
         with _display(spec, folder, quiet) as listener:
-            result = xfer.Result(_native.run_study(spec, folder, listener))
+            return xfer.Result(
+                _native.run_study(spec, folder, listener, None, own_domains(spec), record or "")
+            )
     except KeyboardInterrupt:
         print(
             f"stopped; what was done is kept in {folder}. The same command goes on from there.",
@@ -86,11 +171,14 @@ def run(
         if error.code == "run_mismatch":
             raise xfer.Error(f"{error} (--run-folder names another)", error.code) from None
         raise
-    if as_json:
-        typer.echo(result.to_json())
-        return
+
+
+def _show(result: xfer.Result, folder: Path) -> None:
     typer.echo(_page(result))
-    typer.echo(f"took {duration(result.study.seconds)}")
+    study = result.study
+    spent = study.useful_dollars + study.lost_dollars
+    cost = f", ${spent:,.2f} of which ${study.lost_dollars:,.2f} lost" if spent > 0 else ""
+    typer.echo(f"took {duration(study.seconds)}{cost}")
     for name in ("report.html", "report.md", "report.json"):
         typer.echo(f"report: {folder / name}")
 
@@ -101,12 +189,24 @@ def plan(study: StudyFile = None, settings: Settings = None, as_json: AsJson = F
     Nothing is run. Supervised training is counted exactly; sampled answers are a range.
     """
     spec = read_spec(study, settings)
-    planned, forecast = _native.forecast_study(spec)
+    contents = []
+    total = [0.0, 0.0, 0.0]
+    parts = _native.study_parts(spec)
+    for _, part in parts:
+        planned, forecast = _native.forecast_study(part, own_domains(part))
+        contents.append(plan_content(part, planned, forecast))
+        for i in range(3):
+            total[i] += forecast.training_dollars[i] + forecast.testing_dollars[i]
+        if not as_json:
+            for line in plan_lines(part, planned, forecast):
+                typer.echo(line)
     if as_json:
-        typer.echo(json.dumps(plan_content(spec, planned, forecast), indent=2))
-        return
-    for line in plan_lines(spec, planned, forecast):
-        typer.echo(line)
+        content = contents[0] if len(parts) == 1 else {"study": spec.name, "parts": contents}
+        typer.echo(json.dumps(content, indent=2))
+    elif len(parts) > 1:
+        typer.echo(
+            f"\nall {len(parts)} parts: ${total[1]:,.2f} (${total[0]:,.2f} to ${total[2]:,.2f})"
+        )
 
 
 def status(run_folder: RunFolder, as_json: AsJson = False) -> None:
@@ -143,11 +243,28 @@ def status(run_folder: RunFolder, as_json: AsJson = False) -> None:
 
 def report(
     run_folder: RunFolder,
-    form: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.text,
+    form: Annotated[
+        Format, typer.Option("--format", "-f", help="What to print; csv is the table of metrics.")
+    ] = Format.text,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write files into this folder instead: with tex an article with its tables and "
+            "figures, with csv every table, else the report in all its forms.",
+        ),
+    ] = None,
 ) -> None:
     """Print the report of a run, finished or not, on stdout."""
     result = xfer.load_result(run_folder)
-    if form is Format.text:
+    if output is not None:
+        cli_report.write_report(result, output, form.value)
+    elif form is Format.tex:
+        typer.echo(result.to_latex())
+    elif form is Format.csv:
+        typer.echo(result.table_csv("metrics"), nl=False)
+    elif form is Format.text:
         typer.echo(_page(result))
     elif form is Format.md:
         typer.echo(result.to_markdown())
@@ -174,8 +291,8 @@ def read_spec(study: Path | None, settings: list[str] | None) -> xfer.StudySpec:
 def _set(spec: xfer.StudySpec, setting: str) -> None:
     key, equals, text = setting.partition("=")
     section, _, name = key.strip().rpartition(".")  # train.steps is as good as steps
-    if section == "rl":
-        name = f"rl_{name}"
+    if section in ("rl", "ablation", "hypotheses"):
+        name = f"{section}_{name}"
     if not equals or name not in _keys(spec):
         raise xfer.Error(
             f"--set {setting}: must be KEY=VALUE with KEY one of {', '.join(_keys(spec))}",
@@ -183,7 +300,9 @@ def _set(spec: xfer.StudySpec, setting: str) -> None:
         )
     old = getattr(spec, name)
     value: Any = text
-    if not isinstance(old, str):
+    if name in ("learning_rate", "rl_learning_rate") and text == "auto":
+        value = 0.0  # as the study has it
+    elif not isinstance(old, str):
         try:
             value = ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
         except (ValueError, SyntaxError):

@@ -78,11 +78,15 @@ def doctor(
     samples: Annotated[
         int, typer.Option(min=1, help="How many samples it must bear at once.")
     ] = 512,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Write each exchange with the service here, without secrets."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check what this machine offers, or how far a service keeps to the protocol."""
     if url:
-        cli_serve.examine(url, model, samples, as_json)
+        cli_serve.examine(url, model, samples, as_json, record)
         return
     checks = [*_machine(), _sandbox(), *(_model(size) for size in ("small", "large"))]
     if as_json:

@@ -233,6 +233,11 @@ def _gym_rows(task: str, size: int, seed: int) -> Iterator[Row]:
         }
 
 
+def is_parquet(path: Path) -> bool:
+    """Whether a dataset file, or the dataset in a folder, is in Parquet's format."""
+    return bool(_parquet_family(path))
+
+
 def _is_parquet(path: Path) -> bool:
     try:
         with path.open("rb") as file:

@@ -91,8 +91,12 @@ def plan_lines(spec: StudySpec, plan: Plan, forecast: Forecast) -> Iterator[str]
             f"  prices of {forecast.price_date} ({forecast.price_source}; {forecast.price_origin})"
         )
     else:
-        yield f"cost: none, {forecast.priced_model} runs on this machine"
-    yield f"time on this machine: {_range_text(forecast.hours, '{:,.2g}')} hours"
+        where = "this machine" if spec.backend == "embedded" else "a service with no known price"
+        yield f"cost: none, {forecast.priced_model} runs on {where}"
+    if forecast.hours[2] > 0:
+        yield f"time on this machine: {_range_text(forecast.hours, '{:,.2g}')} hours"
+    else:
+        yield "time: as the service takes"
     yield "smallest effects found with 80 % power (two-sided, 5 %):"
     yield f"  gain         {_effect_text(forecast.gain, 100, ' points')}"
     yield f"  efficiency   {_effect_text(forecast.efficiency, 100, ' %')}"

@@ -101,6 +101,7 @@ class Status:
         return {
             "leg_finished": f"trained {event.text}",
             "leg_reused": f"trained {event.text} (earlier)",
+            "leg_lost": f"the checkpoint of {event.text} is gone; it is trained again",
             "eval_finished": f"tested {event.text}: {scores}",
             "eval_reused": f"tested {event.text} (earlier)",
         }.get(event.kind)

@@ -13,6 +13,8 @@ from xfer import _native
 if TYPE_CHECKING:
     import pandas as pd
 
+    from xfer.similarity import Similarity
+
 
 class Result:
     """A study's findings. In a notebook it shows itself as a table with charts.
@@ -33,6 +35,30 @@ class Result:
     def effects(self) -> list[_native.MethodEffect]:
         """What a method did beyond supervised learning, where both were run on a pair."""
         return self._native.effects
+
+    @property
+    def headline(self) -> str:
+        """One line over all pairs."""
+        return self._native.headline
+
+    @property
+    def matrices(self) -> list[_native.MatrixReport]:
+        """The transfer matrix under each method, with verdicts that hold together."""
+        return self._native.matrices
+
+    @property
+    def hypotheses(self) -> list[_native.HypothesisAnswer]:
+        """H1 to H4: the rule that was fixed before the study ran, and the answer."""
+        return self._native.hypotheses
+
+    @property
+    def findings(self) -> list[_native.FindingParagraph]:
+        """The results section, paragraph by paragraph."""
+        return self._native.findings
+
+    @property
+    def recommendations(self) -> list[_native.Recommendation]:
+        return self._native.recommendations
 
     @property
     def study(self) -> _native.StudyResult:
@@ -83,14 +109,56 @@ class Result:
         self._native.write(path)
         return path
 
+    def to_latex(self) -> str:
+        """An article with the results, tables and method; figures come from `save_paper`."""
+        return self._native.to_latex()
+
+    def save_tables(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes every table as NAME.csv (docs/report-tables.md); returns the folder."""
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        self._native.write_tables(path)
+        return path
+
+    def save_paper(self, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
+        """Writes report.tex, tables/ and, with matplotlib, figures/; returns the folder."""
+        path = Path(folder)
+        self.save_tables(path / "tables")
+        (path / "report.tex").write_text(self.to_latex(), encoding="utf-8")
+        if figures:
+            from xfer import figures as drawing
+
+            drawing.save_all(self, path / "figures")
+        return path
+
+    def table_csv(self, table: str) -> str:
+        """One table of the report as CSV, as `save_tables` writes it."""
+        return self._native.table_csv(table)
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Every table of the report as a pandas DataFrame, by name (docs/report-tables.md)."""
+        pd = _pandas("frames")
+        return {
+            name: pd.DataFrame(rows, columns=columns)
+            for name, (columns, rows) in self._native.tables().items()
+        }
+
+    def frame_rows(self, table: str) -> list[dict[str, Any]]:
+        """One table of the report as dictionaries; undefined numbers are None."""
+        columns, rows = self._native.tables()[table]
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def with_similarity(self, similarity: Similarity) -> Result:
+        """The same results beside similarities of their domains: answers H2."""
+        return Result(self._native.with_similarity(similarity.table))
+
+    def similarity_rows(self) -> dict[tuple[str, str], float]:
+        """The declared similarity of each (source, target), where it is known."""
+        return self._native.declared_similarity()
+
     def to_frame(self) -> pd.DataFrame:
         """Every answer of every test item as a pandas DataFrame (needs pandas)."""
-        try:
-            import pandas as pd
-        except ImportError as missing:
-            raise ImportError(
-                "Result.to_frame needs pandas: pip install 'xfer[pandas]'"
-            ) from missing
+        pd = _pandas("to_frame")
         rows = [
             {
                 "source": cell.source,
@@ -102,11 +170,16 @@ class Result:
                 "kind": item.kind,
                 "score": item.score,
                 "extracted": item.extracted,
+                "strict_score": item.strict_score,
+                "strict_extracted": item.strict_extracted,
                 "truncated": item.truncated,
+                "stopped_by_text": item.stopped_by_text,
+                "chosen": item.chosen,
                 "reference_bits": item.reference_bits,
                 "reference_bytes": item.reference_bytes,
                 "question": item.question,
                 "reference": item.reference,
+                "gold": item.gold,
                 "completion": item.completion,
                 "answer": item.answer,
                 "failure": item.failure,
@@ -125,15 +198,53 @@ class Result:
         return self.table()
 
     def _repr_html_(self) -> str:
-        return "".join(
+        return _study_html(self) + "".join(
             _cell_html(cell, found)
             for cell, found in zip(self.cells, self.study.cells, strict=True)
         )
 
 
-def load_result(run_folder: str | os.PathLike[str]) -> Result:
-    """The result of a run folder, finished or not; only complete evaluations are in it."""
-    return Result(_native.load_result(Path(run_folder)))
+def load_result(run_folder: str | os.PathLike[str], *, first_grading: bool = False) -> Result:
+    """The result of a run folder, finished or not; only complete evaluations are in it.
+
+    A run that was graded again (`xfer.regrade`) shows its latest grades, or with `first_grading`
+    those of the run itself.
+    """
+    return Result(_native.load_result(Path(run_folder), first_grading))
+
+
+def _pandas(function: str) -> Any:
+    try:
+        import pandas as pd
+    except ImportError as missing:
+        raise ImportError(
+            f"Result.{function} needs pandas: pip install 'xfer[pandas]'"
+        ) from missing
+    return pd
+
+
+def _study_html(result: Result) -> str:
+    """Headline, matrices and hypotheses: what a study of several pairs is about."""
+    parts = [f"<p><strong>{html.escape(result.headline)}</strong></p>"]
+    for matrix in result.matrices:
+        cells = {(c.source, c.target): c for c in matrix.accuracy}
+        rows = [
+            [source, *(_verdict_text(cells.get((source, target))) for target in matrix.targets)]
+            for source in matrix.sources
+        ]
+        parts.append(_table_html(["trained on \\ tested on", *matrix.targets], rows))
+    answers = [[h.id, h.question, h.verdict.replace("_", " ")] for h in result.hypotheses]
+    parts.append(_table_html(["", "hypothesis", "verdict"], answers))
+    return f"<div class='xfer-study'>{''.join(parts)}</div>"
+
+
+def _verdict_text(cell: _native.MatrixVerdict | None) -> str:
+    if cell is None:
+        return "\N{EN DASH}"
+    if cell.gain is None:
+        return f"refused: {cell.reason}"
+    low, high = 100 * cell.gain.lower, 100 * cell.gain.upper
+    return f"{cell.verdict} {100 * cell.gain.value:+.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _metric_text(metric: _native.Metric, scale: float, digits: int) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from xfer import _native
-from xfer._native import StudySpec
+from xfer._native import Domain, Forecast, Plan, StudySpec
 from xfer.custom import CustomBackend
+from xfer.domain_sources import domain_from_file, is_parquet
 from xfer.result import Result
 
 PathLike = str | os.PathLike[str]
@@ -23,19 +24,27 @@ def run_study(
     run_folder: PathLike | None = None,
     *,
     backend: CustomBackend | None = None,
+    domains: Mapping[str, Domain] | None = None,
+    record: PathLike | None = None,
     progress: bool = True,
 ) -> Result:
     """Runs a study, or takes it up where it stopped, and writes its report into `run_folder`.
 
     `study` is a StudySpec or the path of a study file; `run_folder` is runs/<study name> unless
     given. `backend` trains and samples in place of the embedded engine; the study's `model` then
-    only names it. Safe to call again after an interrupt: finished steps are not repeated. Raises
-    `xfer.Error` ("run_mismatch") when the folder holds another study.
+    only names it. `domains` are own ones by the names that the study's pairs call them. With
+    `backend = "tinker"` in the study every exchange with the service is written to the file
+    `record`, without secrets. Safe to call again after an interrupt: finished steps are not
+    repeated. Raises `xfer.Error` ("run_mismatch") when the folder holds another study.
     """
     spec = _as_spec(study)
     folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
     with _display(spec, folder, progress) as listener:
-        return Result(_native.run_study(spec, folder, listener, backend))
+        return Result(
+            _native.run_study(
+                spec, folder, listener, backend, own_domains(spec, domains), record or ""
+            )
+        )
 
 
 async def run_study_async(
@@ -43,13 +52,51 @@ async def run_study_async(
     run_folder: PathLike | None = None,
     *,
     backend: CustomBackend | None = None,
+    domains: Mapping[str, Domain] | None = None,
+    record: PathLike | None = None,
     progress: bool = True,
 ) -> Result:
     """`run_study` without blocking the running event loop. Cancelling stops it at a safe point."""
     spec = _as_spec(study)
     folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
     with _display(spec, folder, progress) as listener:
-        return Result(await _native.run_study_async(spec, folder, listener, backend))
+        return Result(
+            await _native.run_study_async(
+                spec, folder, listener, backend, own_domains(spec, domains), record or ""
+            )
+        )
+
+
+def plan_study(
+    study: StudySpec | PathLike, *, domains: Mapping[str, Domain] | None = None
+) -> tuple[Plan, Forecast]:
+    """What a study will train and test, what it will cost and what it can show; nothing is run."""
+    spec = _as_spec(study)
+    return _native.forecast_study(spec, own_domains(spec, domains))
+
+
+def regrade(
+    run_folder: PathLike, *, domains: Mapping[str, Domain] | None = None
+) -> list[dict[str, Any]]:
+    """Grades the stored answers of a run again, with the graders as they are now, without sampling.
+
+    The grades are kept beside the first ones, and `load_result` shows them from then on
+    (`first_grading=True` still shows the first). One dict for each domain: domain, grader, version,
+    items, changed, before, after, and the first 100 `changes`. `domains` as for `run_study`.
+    """
+    folder = Path(run_folder)
+    spec = _native.load_result(folder, True).result.spec
+    return _native.regrade(folder, own_domains(spec, domains))
+
+
+def own_domains(spec: StudySpec, given: Mapping[str, Domain] | None = None) -> dict[str, Domain]:
+    """The domains given, and those of the study's Parquet files, which Python reads."""
+    own = dict(given or {})
+    used = {name for pair in spec.pairs for name in pair}
+    for name, path in spec.domain_files.items():
+        if name in used and name not in own and is_parquet(Path(path)):
+            own[name] = domain_from_file(path, skip_bad=spec.skip_bad)
+    return own
 
 
 def run_transfer_experiment(

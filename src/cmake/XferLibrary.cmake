@@ -23,6 +23,17 @@ if(XFER_SANITIZE)
   target_link_options(xfer_flags INTERFACE -fsanitize=${XFER_SANITIZE})
 endif()
 
+# Most of a source's compile time goes into instantiating the same templates as its neighbours do:
+# several sources in one compilation take less than half of it (the room `report`: 31 seconds of CPU
+# in place of 68; a precompiled header saves a tenth). The unnamed namespaces of a room's files then
+# become one: names in them must differ. Not in the preset `dev`, where it would make small changes
+# slow and hide missing includes.
+option(XFER_UNITY "Compile several sources of a room at once" OFF)
+if(XFER_UNITY)
+  set(CMAKE_UNITY_BUILD ON)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+endif()
+
 # xfer_add_library(<room> [SOURCES ...] [LINK ...] [PRIVATE ...])
 # Makes xfer_<room> (alias xfer::<room>). Without SOURCES it is header-only. Headers are those in
 # include/xfer/<room>/. LINK is public (rooms below, and libraries in public headers), PRIVATE not.
@@ -56,6 +67,8 @@ function(xfer_add_test room)
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE xfer::${room} ${arg_LINK} xfer_flags GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+  # Tests name their helpers without regard to each other.
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
   target_compile_definitions(${target} PRIVATE XFER_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endfunction()

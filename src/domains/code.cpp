@@ -9,7 +9,7 @@
 namespace xfer::domains {
 namespace {
 
-constexpr int result_max = 499;
+constexpr int code_result_max = 499;
 
 /// Hidden points on which a written expression is compared; `f` is the reference.
 template <class Function>
@@ -120,12 +120,12 @@ std::optional<Problem> evaluate(Draw& d) {
   const std::string call = fmt::format("f({})", n);
   const auto key = operands({form, k, j, n});
   if (form == 1) {
-    if ((n + j) * k > result_max) return std::nullopt;
+    if ((n + j) * k > code_result_max) return std::nullopt;
     return Problem{key, asked(d, fmt::format("f(x)=(x+{})*{}", j, k), call),
                    steps({sum(n, j), product(n + j, k)}), std::to_string((n + j) * k)};
   }
   const int result = form == 0 ? n * k + j : n * k - j;
-  if (result < 0 || result > result_max) return std::nullopt;
+  if (result < 0 || result > code_result_max) return std::nullopt;
   return Problem{key, asked(d, fmt::format("f(x)=x*{}{}{}", k, form == 0 ? '+' : '-', j), call),
                  steps({product(n, k), form == 0 ? sum(n * k, j) : difference(n * k, j)}),
                  std::to_string(result)};
@@ -135,7 +135,7 @@ std::optional<Problem> evaluate_two(Draw& d) {
   const bool larger = d.coin();
   const int k = d.digit(), j = d.number(), x = d.number(), y = d.threshold(x, d.coin());
   const int inner = larger ? std::max(x, y) : std::min(x, y);
-  if (y < 2 || inner * k + j > result_max) return std::nullopt;
+  if (y < 2 || inner * k + j > code_result_max) return std::nullopt;
   const std::string_view name = larger ? "max" : "min";
   return Problem{
       operands({k, j, x, y}, name),
@@ -154,7 +154,7 @@ struct Change {
   std::string step(int x) const {
     return op == '+' ? sum(x, operand) : op == '-' ? difference(x, operand) : product(x, operand);
   }
-  bool fits(int x) const { return apply(x) >= 2 && apply(x) <= result_max; }
+  bool fits(int x) const { return apply(x) >= 2 && apply(x) <= code_result_max; }
 };
 
 Change draw_change(Draw& d) {

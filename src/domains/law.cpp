@@ -8,7 +8,7 @@
 namespace xfer::domains {
 namespace {
 
-constexpr int result_max = 499;
+constexpr int law_result_max = 499;
 
 /// A fee per day that depends on a threshold.
 std::optional<Problem> fee(Draw& d) {
@@ -109,7 +109,7 @@ std::optional<Problem> tax(Draw& d) {
   if (over != (d.between(0, 4) > 0)) return std::nullopt;
   const int excess = over ? income - limit : 0;
   const int total = base + excess * rate;
-  if (excess == 1 || total > result_max) return std::nullopt;
+  if (excess == 1 || total > law_result_max) return std::nullopt;
   const auto n = person(d);
   std::string work = comparison(income, '>', limit);
   if (over)
@@ -152,7 +152,7 @@ std::optional<Problem> deadline(Draw& d) {
 std::optional<Problem> inherit(Draw& d) {
   const int heirs = d.digit(), part = d.number(), debts = d.number();
   const int estate = heirs * part + debts;
-  if (estate > result_max) return std::nullopt;
+  if (estate > law_result_max) return std::nullopt;
   return Problem{
       operands({estate, debts, heirs}),
       d.one_of({fmt::format("After debts of {}, {} people share an estate of {}. Find the "
@@ -194,7 +194,7 @@ std::optional<Problem> rules(Draw& d, bool three) {
     d.mark_harder();
     const Condition third = condition(d, d.coin());
     const int times = d.digit();
-    if (third.limit < 2 || amount * times > result_max) return std::nullopt;
+    if (third.limit < 2 || amount * times > law_result_max) return std::nullopt;
     key += "," + operands({third.value, third.limit, times});
     question += fmt::format(" Rule 3: if days are over {}, multiply by {}.", third.limit, times);
     facts += fmt::format(" and days {}", third.value);

@@ -10,7 +10,7 @@
 namespace xfer::domains {
 namespace {
 
-constexpr int result_max = 499;
+constexpr int math_result_max = 499;
 
 std::string_view thing(Draw& d) {
   static constexpr std::array<std::string_view, 5> things = {"apples", "books", "cards", "eggs",
@@ -47,7 +47,7 @@ std::optional<Problem> loss_gain(Draw& d) {
 
 std::optional<Problem> boxes(Draw& d) {
   const int a = d.number(), b = d.number(), c = d.digit();
-  if (a + b * c > result_max) return std::nullopt;
+  if (a + b * c > math_result_max) return std::nullopt;
   const auto n = person(d), o = thing(d);
   return Problem{
       operands({a, b, c}),
@@ -71,7 +71,7 @@ std::optional<Problem> more_than(Draw& d) {
 
 std::optional<Problem> two_groups(Draw& d) {
   int b = d.number(), c = d.digit(), e = d.number(), f = d.digit();
-  if (b * c + e * f > result_max) return std::nullopt;
+  if (b * c + e * f > math_result_max) return std::nullopt;
   const auto key =
       std::pair(b, c) < std::pair(e, f) ? operands({b, c, e, f}) : operands({e, f, b, c});
   const auto n = person(d), o = thing(d);
@@ -88,7 +88,7 @@ std::optional<Problem> two_groups(Draw& d) {
 std::optional<Problem> change(Draw& d) {
   const int b = d.number(), c = d.digit(), rest = d.number();
   const int a = b * c + rest;
-  if (a > result_max) return std::nullopt;
+  if (a > math_result_max) return std::nullopt;
   const auto n = person(d), o = thing(d);
   return Problem{operands({a, b, c}),
                  d.one_of({fmt::format("{} has {} coins and buys {} {} at {} coins each. How many "
@@ -131,7 +131,7 @@ std::optional<Problem> times_fewer(Draw& d) {
 
 std::optional<Problem> times_sum(Draw& d) {
   const int a = d.number(), b = d.number(), c = d.digit();
-  if ((a + b) * c > result_max) return std::nullopt;
+  if ((a + b) * c > math_result_max) return std::nullopt;
   const auto n = person(d), o = thing(d);
   return Problem{
       operands({std::min(a, b), std::max(a, b), c}),

@@ -9,7 +9,7 @@
 namespace xfer::domains {
 namespace {
 
-constexpr int result_max = 499;
+constexpr int physics_result_max = 499;
 
 std::string with_unit(int value, std::string_view unit) {
   return fmt::format("{} {}", value, unit);
@@ -20,7 +20,7 @@ std::optional<Problem> linear(std::string question, std::string_view formula, in
                               std::string_view unit) {
   const bool minus = c < 0;
   const int result = a * b + c;
-  if (result > result_max || result < 2) return std::nullopt;
+  if (result > physics_result_max || result < 2) return std::nullopt;
   return Problem{operands({a, b, std::abs(c)}), std::move(question),
                  steps({fmt::format("{}:", formula), product(a, b),
                         minus ? difference(a * b, -c) : sum(a * b, c)}),
@@ -65,7 +65,7 @@ std::optional<Problem> momentum(Draw& d) {
 std::optional<Problem> series_voltage(Draw& d) {
   const int a = d.number(), b = d.number(), i = d.digit();
   const int r = a + b;
-  if (r * i > result_max) return std::nullopt;
+  if (r * i > physics_result_max) return std::nullopt;
   return Problem{operands({std::min(a, b), std::max(a, b), i}),
                  d.one_of({fmt::format("Resistors of {} ohm and {} ohm in series carry {} A. Find "
                                        "the voltage.",
@@ -105,7 +105,7 @@ std::optional<Problem> final_speed(Draw& d) {
 std::optional<Problem> acceleration(Draw& d) {
   const int u = d.number(), q = d.number(), t = d.digit();
   const int v = u + q * t;
-  if (v > result_max) return std::nullopt;
+  if (v > physics_result_max) return std::nullopt;
   return Problem{
       operands({u, v, t}),
       d.one_of({fmt::format("A car goes from speed {} m/s to {} m/s in {} s. Find the "
@@ -157,7 +157,7 @@ std::optional<Problem> series_current(Draw& d) {
 
 std::optional<Problem> two_legs(Draw& d) {
   const int v = d.number(), t = d.digit(), w = d.number(), s = d.digit();
-  if (v * t + w * s > result_max) return std::nullopt;
+  if (v * t + w * s > physics_result_max) return std::nullopt;
   const auto key =
       std::pair(v, t) < std::pair(w, s) ? operands({v, t, w, s}) : operands({w, s, v, t});
   return Problem{
@@ -174,7 +174,7 @@ std::optional<Problem> two_legs(Draw& d) {
 std::optional<Problem> triple_voltage(Draw& d) {
   const int a = d.number(), b = d.number(), c = d.number(), i = d.digit();
   const int r = a + b + c;
-  if (r * i > result_max) return std::nullopt;
+  if (r * i > physics_result_max) return std::nullopt;
   d.mark_harder();
   return Problem{operands({a, b, c, i}),
                  fmt::format("Resistors of {} ohm and {} ohm and {} ohm in series carry {} A. Find "

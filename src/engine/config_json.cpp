@@ -13,9 +13,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-class Reader {
+class ConfigReader {
 public:
-  Reader(const Json& json, std::string origin) : json_(json), origin_(std::move(origin)) {}
+  ConfigReader(const Json& json, std::string origin) : json_(json), origin_(std::move(origin)) {}
 
   [[noreturn]] void refuse(const std::string& key, const std::string& why) const {
     throw Error(Errc::bad_data, origin_ + ": " + key + " " + why);
@@ -63,7 +63,7 @@ private:
 };
 
 // One set of rotary parameters: base and scaling.
-void read_rope_parameters(const Reader& reader, const std::string& where, double& theta,
+void read_rope_parameters(const ConfigReader& reader, const std::string& where, double& theta,
                           RopeScaling& scaling) {
   theta = reader.number_or("rope_theta", theta);
   const std::string type = reader.text_or("rope_type", reader.text_or("type", "default"));
@@ -84,7 +84,7 @@ void read_rope_parameters(const Reader& reader, const std::string& where, double
 
 // Old files: "rope_theta" and "rope_scaling" at the top; new ones: "rope_parameters", for Gemma 3
 // one set for each kind of layer.
-void read_rope(const Reader& top, const std::string& origin, ModelConfig& c) {
+void read_rope(const ConfigReader& top, const std::string& origin, ModelConfig& c) {
   c.rope_theta = top.number_or("rope_theta", c.is_gemma() ? 1e6 : c.rope_theta);
   if (c.is_gemma()) c.sliding_rope_theta = top.number_or("rope_local_base_freq", 1e4);
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
@@ -92,7 +92,7 @@ void read_rope(const Reader& top, const std::string& origin, ModelConfig& c) {
     if (rope == nullptr) continue;
     if (!rope->is_object()) top.refuse(key, "must be an object");
     const std::string where = origin + ": " + key;
-    const Reader reader(*rope, where);
+    const ConfigReader reader(*rope, where);
     const Json* full = reader.find("full_attention");
     const Json* sliding = reader.find("sliding_attention");
     if (full == nullptr && sliding == nullptr) {
@@ -102,15 +102,15 @@ void read_rope(const Reader& top, const std::string& origin, ModelConfig& c) {
     if (full == nullptr || sliding == nullptr || !full->is_object() || !sliding->is_object())
       top.refuse(key, "must have the objects full_attention and sliding_attention");
     RopeScaling none;
-    read_rope_parameters(Reader(*full, where), where, c.rope_theta, c.rope_scaling);
-    read_rope_parameters(Reader(*sliding, where), where, c.sliding_rope_theta, none);
+    read_rope_parameters(ConfigReader(*full, where), where, c.rope_theta, c.rope_scaling);
+    read_rope_parameters(ConfigReader(*sliding, where), where, c.sliding_rope_theta, none);
     if (none.factor != 1.0) top.refuse(key, "scales sliding_attention, which is not supported");
   }
 }
 
 // Which layers see a window only. Older files do not list them: Gemma 3's every sixth layer sees
 // all; Qwen's first max_window_layers do; all of Mistral's and Qwen3-MoE's slide if any does.
-void read_window(const Reader& reader, ModelConfig& c) {
+void read_window(const ConfigReader& reader, ModelConfig& c) {
   const bool qwen = c.architecture.starts_with("qwen");
   if (c.architecture == "llama" || (qwen && !reader.flag_or("use_sliding_window", false))) return;
   c.sliding_window = reader.integer_or("sliding_window", 0);
@@ -135,7 +135,7 @@ void read_window(const Reader& reader, ModelConfig& c) {
                                             : static_cast<int>(i) >= full);
 }
 
-void read_experts(const Reader& reader, ModelConfig& c) {
+void read_experts(const ConfigReader& reader, ModelConfig& c) {
   ExpertConfig& e = c.experts;
   e.count = reader.integer(reader.find("num_local_experts") ? "num_local_experts" : "num_experts");
   if (e.count < 1) reader.refuse("num_experts", "must be at least 1");
@@ -150,7 +150,7 @@ void read_experts(const Reader& reader, ModelConfig& c) {
   }
 }
 
-void read_gemma(const Reader& reader, ModelConfig& c) {
+void read_gemma(const ConfigReader& reader, ModelConfig& c) {
   const double scalar = reader.number_or("query_pre_attn_scalar", 256.0);
   if (!(scalar > 0.0)) reader.refuse("query_pre_attn_scalar", "must be positive");
   c.query_scale = 1.0 / std::sqrt(scalar);
@@ -160,7 +160,7 @@ void read_gemma(const Reader& reader, ModelConfig& c) {
     reader.refuse("use_bidirectional_attention", "is not supported");
 }
 
-void refuse_what_is_not_supported(const Reader& reader, const std::string& origin,
+void refuse_what_is_not_supported(const ConfigReader& reader, const std::string& origin,
                                   const ModelConfig& c) {
   for (const char* key : {"attention_bias", "mlp_bias"})
     if (reader.flag_or(key, false))
@@ -239,7 +239,7 @@ void write_family(const ModelConfig& c, OrderedJson& json) {
 ModelConfig parse_config(const std::string& text, const std::string& origin) {
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) throw Error(Errc::bad_data, origin + ": not a JSON object");
-  const Reader reader(json, origin);
+  const ConfigReader reader(json, origin);
   ModelConfig c;
   c.architecture = reader.text_or("model_type", "");
   require_known_architecture(c.architecture, origin);

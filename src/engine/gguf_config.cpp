@@ -19,9 +19,9 @@ const std::map<std::string, std::string>& architectures() {
   return names;
 }
 
-class Reader {
+class GgufConfigReader {
 public:
-  explicit Reader(const files::Gguf& file)
+  explicit GgufConfigReader(const files::Gguf& file)
       : file_(file), origin_(file.path().string()), prefix_(file.string("general.architecture")) {}
 
   ModelConfig run() {
@@ -145,6 +145,6 @@ private:
 
 }  // namespace
 
-ModelConfig gguf_config(const files::Gguf& file) { return Reader(file).run(); }
+ModelConfig gguf_config(const files::Gguf& file) { return GgufConfigReader(file).run(); }
 
 }  // namespace xfer::engine

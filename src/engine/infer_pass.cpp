@@ -6,7 +6,7 @@
 namespace xfer::engine {
 namespace {
 
-constexpr std::int64_t row_chunk = 16;  // rows of one piece of row-wise work
+constexpr std::int64_t infer_rows = 16;  // rows of one piece of row-wise work
 
 void add_row(AdapterRuns& runs, std::size_t row, const Adapter* adapter) {
   if (runs.empty() || runs.back().adapter != adapter)
@@ -52,7 +52,7 @@ void InferPass::normalise(const Floats& weight) {
   const int h = net_->config.hidden_size;
   const auto eps = static_cast<float>(net_->config.rms_eps);
   const Kernels& kernel = kernels();
-  for_rows(pool_, static_cast<std::int64_t>(rows_.size()), row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, static_cast<std::int64_t>(rows_.size()), infer_rows, [&](std::int64_t row, int) {
     kernel.rms_norm(x_.data() + row * h, weight.data(), eps, h, normed_.data() + row * h);
   });
 }
@@ -63,7 +63,7 @@ void InferPass::add_branch(const Floats& post_norm) {
   const int h = net_->config.hidden_size;
   const auto eps = static_cast<float>(net_->config.rms_eps);
   const Kernels& kernel = kernels();
-  for_rows(pool_, static_cast<std::int64_t>(rows_.size()), row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, static_cast<std::int64_t>(rows_.size()), infer_rows, [&](std::int64_t row, int) {
     float* branch = branch_.data() + row * h;
     if (!post_norm.empty()) kernel.rms_norm(branch, post_norm.data(), eps, h, branch);
     kernel.axpy(1.0F, branch, h, x_.data() + row * h);
@@ -105,7 +105,7 @@ void InferPass::attention(int layer) {
   linear_forward(
       pool_, m, normed_.data(), h, w.maps.qkv, runs_,
       [at](const Adapter& a) -> auto& { return a.layers[at].qkv; }, qkv_.data(), row_size, z_);
-  for_rows(pool_, m, row_chunk, [&](std::int64_t i, int) { finish_qkv(layer, i); });
+  for_rows(pool_, m, infer_rows, [&](std::int64_t i, int) { finish_qkv(layer, i); });
   attend(layer);
   linear_forward(
       pool_, m, attn_.data(), shape_.q_size(), w.maps.o, runs_,
@@ -166,7 +166,7 @@ void InferPass::start(const std::vector<Segment>& segments) {
   attn_.resize(size(q_size));
   const Kernels& kernel = kernels();
   const float scale = net_->embedding_scale();
-  for_rows(pool_, static_cast<std::int64_t>(rows), row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, static_cast<std::int64_t>(rows), infer_rows, [&](std::int64_t row, int) {
     net_->embedding.column(rows_[static_cast<std::size_t>(row)].token, x_.data() + row * h);
     if (scale != 1.0F) kernel.scale(scale, h, x_.data() + row * h);
   });

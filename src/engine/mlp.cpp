@@ -6,7 +6,7 @@
 namespace xfer::engine {
 namespace {
 
-constexpr std::int64_t row_chunk = 16;
+constexpr std::int64_t mlp_row_chunk = 16;
 
 float* sized(Floats& memory, std::int64_t rows, std::int64_t columns) {
   memory.resize(static_cast<std::size_t>(rows * columns));
@@ -15,7 +15,7 @@ float* sized(Floats& memory, std::int64_t rows, std::int64_t columns) {
 
 // out[i] = x[rows[i]]
 void gather(ThreadPool& pool, const std::vector<int>& rows, const float* x, int width, float* out) {
-  for_rows(pool, static_cast<std::int64_t>(rows.size()), row_chunk, [&](std::int64_t i, int) {
+  for_rows(pool, static_cast<std::int64_t>(rows.size()), mlp_row_chunk, [&](std::int64_t i, int) {
     const std::int64_t row = rows[static_cast<std::size_t>(i)];
     std::memcpy(out + i * width, x + row * width, static_cast<std::size_t>(width) * sizeof(float));
   });
@@ -48,7 +48,7 @@ static void activate(ThreadPool& pool, bool gelu, int rows, int wide, const floa
                      float* act) {
   const Timed timed(pool.clock(), WorkKind::elementwise);
   const auto kernel = gelu ? kernels().geglu : kernels().swiglu;
-  for_rows(pool, rows, row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool, rows, mlp_row_chunk, [&](std::int64_t row, int) {
     const float* gate = gate_up + row * 2 * wide;
     kernel(gate, gate + wide, wide, act + row * wide);
   });
@@ -80,7 +80,7 @@ void MlpPass::route(const At& at, int rows, const float* x, MlpState& state) {
   sized(state.shares, rows, k);
   state.chosen.resize(state.shares.size());
   gemm(pool_, rows, {x, h}, at.weights().router, state.probabilities.data(), e.count, false);
-  for_rows(pool_, rows, row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, rows, mlp_row_chunk, [&](std::int64_t row, int) {
     float* p = state.probabilities.data() + row * e.count;
     float max = 0.0F;
     kernel.scale(1.0F / kernel.exp_shift(p, 1.0F, e.count, &max), e.count, p);
@@ -130,7 +130,7 @@ void MlpPass::forward(const Network& network, int layer, const AdapterRuns& runs
     gather(pool_, expert.rows, x, h, sized(gathered_, count, h));
     sized(expert.out, count, h);
     one_forward(at, runs_of(runs, expert.rows), count, gathered_.data(), expert.out.data(), expert);
-    for_rows(pool_, count, row_chunk, [&](std::int64_t i, int) {
+    for_rows(pool_, count, mlp_row_chunk, [&](std::int64_t i, int) {
       const auto n = static_cast<std::size_t>(i);
       kernel.axpy(state.shares[static_cast<std::size_t>(expert.places[n])],
                   expert.out.data() + i * h, h, out + std::int64_t{expert.rows[n]} * h);
@@ -156,7 +156,7 @@ void MlpPass::one_backward(const At& at, const Adapter* adapter, const LayerGrad
   const auto kernel = gelu ? kernels().geglu_backward : kernels().swiglu_backward;
   {
     const Timed timed(pool_.clock(), WorkKind::elementwise);
-    for_rows(pool_, rows, row_chunk, [&](std::int64_t row, int) {
+    for_rows(pool_, rows, mlp_row_chunk, [&](std::int64_t row, int) {
       const float* gate = state.gate_up.data() + row * 2 * f;
       float* d_gate = d_gate_up_.data() + row * 2 * f;
       kernel(gate, gate + f, d_act_.data() + row * f, f, d_gate, d_gate + f);
@@ -178,7 +178,7 @@ void MlpPass::expert_backward(const At& at, const Adapter* adapter, const LayerG
   const auto count = static_cast<int>(expert.rows.size());
   gather(pool_, expert.rows, x, h, sized(gathered_, count, h));
   gather(pool_, expert.rows, d_out, h, sized(d_out_, count, h));
-  for_rows(pool_, count, row_chunk, [&](std::int64_t i, int) {
+  for_rows(pool_, count, mlp_row_chunk, [&](std::int64_t i, int) {
     const auto place = static_cast<std::size_t>(expert.places[static_cast<std::size_t>(i)]);
     float* d = d_out_.data() + i * h;
     d_shares_[place] = kernel.dot(d, expert.out.data() + i * h, h);
@@ -187,7 +187,7 @@ void MlpPass::expert_backward(const At& at, const Adapter* adapter, const LayerG
   sized(d_gathered_, count, h);
   one_backward(at, adapter, gradients, count, gathered_.data(), d_out_.data(), d_gathered_.data(),
                expert, scratch);
-  for_rows(pool_, count, row_chunk, [&](std::int64_t i, int) {
+  for_rows(pool_, count, mlp_row_chunk, [&](std::int64_t i, int) {
     const std::int64_t row = expert.rows[static_cast<std::size_t>(i)];
     kernel.axpy(1.0F, d_gathered_.data() + i * h, h, d_x + row * h);
   });
@@ -201,7 +201,7 @@ void MlpPass::router_backward(const At& at, const LayerGradients& gradients, int
   const int h = at.hidden();
   const int k = e.per_token;
   sized(d_logits_, rows, e.count);
-  for_rows(pool_, rows, row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, rows, mlp_row_chunk, [&](std::int64_t row, int) {
     const float* p = state.probabilities.data() + row * e.count;
     const float* shares = state.shares.data() + row * k;
     const float* d_shares = d_shares_.data() + row * k;

@@ -6,7 +6,7 @@
 namespace xfer::engine {
 namespace {
 
-constexpr std::int64_t row_chunk = 64;             // rows of one piece of row-wise work
+constexpr std::int64_t head_row_chunk = 64;             // rows of one piece of row-wise work
 constexpr std::int64_t logit_row_chunk = 8;        // the same for rows of logits
 constexpr std::int64_t logit_bytes_max = 64LL << 20U;
 constexpr int head_block = 8'192;                  // vocabulary columns per backward block
@@ -144,7 +144,7 @@ std::vector<float> TrainHead::run(const Network& network, const Adapter* adapter
   normed_.resize(static_cast<std::size_t>(count * h));
   inv_.resize(static_cast<std::size_t>(count));
   const auto eps = static_cast<float>(c.rms_eps);
-  for_rows(pool_, count, row_chunk, [&](std::int64_t i, int) {
+  for_rows(pool_, count, head_row_chunk, [&](std::int64_t i, int) {
     const std::int64_t row = batch.scored_rows[static_cast<std::size_t>(i)];
     inv_[static_cast<std::size_t>(i)] = kernel.rms_norm(
         x + row * h, network.final_norm.data(), eps, h, normed_.data() + i * h);

@@ -7,7 +7,7 @@
 namespace xfer::engine {
 namespace {
 
-constexpr std::int64_t row_chunk = 64;  // rows of one piece of row-wise work
+constexpr std::int64_t pass_rows = 64;  // rows of one piece of row-wise work
 
 }  // namespace
 
@@ -46,7 +46,7 @@ void TrainPass::normalise(const Floats& x, const Floats& weight, Floats& out, Fl
   out.resize(x.size());
   inv.resize(static_cast<std::size_t>(rows_));
   const Kernels& kernel = kernels();
-  for_rows(pool_, rows_, row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, rows_, pass_rows, [&](std::int64_t row, int) {
     inv[static_cast<std::size_t>(row)] =
         kernel.rms_norm(x.data() + row * h, weight.data(), eps, h, out.data() + row * h);
   });
@@ -57,14 +57,14 @@ void TrainPass::normalise_backward(const Floats& dy, const Floats& x, const Floa
                                    const Floats& inv, Floats& dx, float* d_weight) {
   const Timed timed(pool_.clock(), WorkKind::norm);
   const int h = net_->config.hidden_size;
-  const std::int64_t pieces = (rows_ + row_chunk - 1) / row_chunk;
+  const std::int64_t pieces = (rows_ + pass_rows - 1) / pass_rows;
   const Kernels& kernel = kernels();
   Floats partial;
   if (d_weight != nullptr) partial.assign(static_cast<std::size_t>(pieces * h), 0.0F);
-  for_rows(pool_, rows_, row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, rows_, pass_rows, [&](std::int64_t row, int) {
     kernel.rms_norm_backward(dy.data() + row * h, x.data() + row * h, weight.data(),
                              inv[static_cast<std::size_t>(row)], h, dx.data() + row * h,
-                             d_weight != nullptr ? partial.data() + row / row_chunk * h : nullptr);
+                             d_weight != nullptr ? partial.data() + row / pass_rows * h : nullptr);
   });
   for (std::int64_t piece = 0; d_weight != nullptr && piece < pieces; ++piece)
     kernel.axpy(1.0F, partial.data() + piece * h, h, d_weight);
@@ -86,7 +86,7 @@ void TrainPass::finish_qkv(int layer) {
     resize(s.qk_inv, heads);
   }
   const Kernels& kernel = kernels();
-  for_rows(pool_, rows_, row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, rows_, pass_rows, [&](std::int64_t row, int) {
     float* x = s.qkv.data() + row * row_size;
     if (!w.qkv_bias.empty()) kernel.axpy(1.0F, w.qkv_bias.data(), row_size, x);
     if (norms) {
@@ -115,11 +115,11 @@ void TrainPass::finish_qkv_backward(int layer) {
   const int heads = shape_.heads + shape_.kv_heads;
   const int row_size = shape_.row_size();
   const bool norms = !w.q_norm.empty();
-  const std::int64_t pieces = (rows_ + row_chunk - 1) / row_chunk;
+  const std::int64_t pieces = (rows_ + pass_rows - 1) / pass_rows;
   Floats partial;  // of the norms' weights, q then k, one for each piece
   if (gradients.q_norm != nullptr) partial.assign(static_cast<std::size_t>(pieces * 2 * dim), 0.0F);
   const Kernels& kernel = kernels();
-  for_rows(pool_, rows_, row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, rows_, pass_rows, [&](std::int64_t row, int) {
     float* d = d_qkv_.data() + row * row_size;
     const std::int64_t place = std::int64_t{positions_[static_cast<std::size_t>(row)]} * (dim / 2);
     for (int h = 0; h < heads; ++h) {
@@ -128,7 +128,7 @@ void TrainPass::finish_qkv_backward(int layer) {
       if (!norms) continue;
       const bool is_q = h < shape_.heads;
       float* d_weight = partial.empty() ? nullptr
-                                        : partial.data() + row / row_chunk * 2 * dim +
+                                        : partial.data() + row / pass_rows * 2 * dim +
                                               (is_q ? 0 : dim);
       float d_raw[1024];  // head_dim is at most 1024
       std::fill_n(d_raw, dim, 0.0F);
@@ -168,7 +168,7 @@ void TrainPass::add_branch(const Floats& post_norm, Floats& branch, Floats& bran
   }
   const Timed timed(pool_.clock(), WorkKind::elementwise);
   const Kernels& kernel = kernels();
-  for_rows(pool_, rows_, row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, rows_, pass_rows, [&](std::int64_t row, int) {
     kernel.axpy(1.0F, branch_.data() + row * h, h, x_.data() + row * h);
   });
 }
@@ -287,7 +287,7 @@ std::vector<float> TrainPass::run(const Network& network, const Adapter* adapter
   resize(x_, h);
   const Kernels& kernel = kernels();
   const float scale = network.embedding_scale();
-  for_rows(pool_, rows_, row_chunk, [&](std::int64_t row, int) {
+  for_rows(pool_, rows_, pass_rows, [&](std::int64_t row, int) {
     float* x = x_.data() + row * h;
     network.embedding.column(batch.tokens[static_cast<std::size_t>(row)], x);
     if (scale != 1.0F) kernel.scale(scale, h, x);

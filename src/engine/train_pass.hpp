@@ -24,6 +24,9 @@ public:
     return run(network, adapter, batch, gradients, LossCall{gradient});
   }
 
+  /// The rows behind the last layer, before the final norm, [rows x hidden], of the last run.
+  const Floats& last_rows() const noexcept { return x_; }
+
   /// Bytes of activations for a batch of that many rows.
   static std::int64_t activation_bytes(const ModelConfig& config, int rank, std::int64_t rows,
                                        bool backward);

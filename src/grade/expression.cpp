@@ -1,5 +1,7 @@
 #include "grade/expression.hpp"
 
+#include "grade/answer_text.hpp"
+
 #include <utility>
 
 namespace xfer::grade {
@@ -7,7 +9,6 @@ namespace {
 
 constexpr int depth_max = 32;
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 bool is_name_start(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }

@@ -148,6 +148,7 @@ AlignedCell align(const study::CellResult& cell) {
     }
     Arm& arm = aligned.arms.back();
     arm.seeds.push_back(evaluation->seed);
+    arm.legs.insert(arm.legs.end(), evaluation->legs.begin(), evaluation->legs.end());
     arm.items.emplace_back();
     for (const auto& [id, item] : items) arm.items.back().push_back(item);
   }

@@ -16,6 +16,8 @@ struct Arm {
   Condition condition = Condition::baseline;
   std::vector<std::uint64_t> seeds;
   std::vector<std::vector<const study::ItemResult*>> items;
+  /// Keys of the training runs of all seeds.
+  std::vector<std::string> legs;
 };
 
 struct AlignedCell {

@@ -16,8 +16,8 @@ std::vector<ExamplePair> example_pairs(const study::CellResult& cell) {
     bool right_after;
     std::size_t count;
   };
-  static constexpr std::array<Wanted, 4> wanted = {{{"fixed", false, true, 2},
-                                                    {"broken", true, false, 2},
+  static constexpr std::array<Wanted, 4> wanted = {{{"fixed", false, true, 4},
+                                                    {"broken", true, false, 4},
                                                     {"both wrong", false, false, 1},
                                                     {"both right", true, true, 1}}};
   std::vector<ExamplePair> pairs;

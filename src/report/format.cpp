@@ -22,6 +22,8 @@ Shape shape(Style style) {
     case Style::bits_change: return {1.0, 3, true};
     case Style::share: return {100.0, 0, false};
     case Style::share_change: return {100.0, 0, true};
+    case Style::ratio_change: return {1.0, 2, true};
+    case Style::plain_change: return {1.0, 1, true};
   }
   return {1.0, 3, false};
 }
@@ -75,6 +77,22 @@ std::string_view display_name(Method method) noexcept {
     case Method::sl_rl: return "SL + RL";
   }
   return "SL";
+}
+
+std::string_view verdict_mark(stats::TransferVerdict verdict) noexcept {
+  switch (verdict) {
+    case stats::TransferVerdict::gain: return "▲";
+    case stats::TransferVerdict::loss: return "▼";
+    case stats::TransferVerdict::equivalent: return "≈";
+    case stats::TransferVerdict::inconclusive: return "?";
+    case stats::TransferVerdict::refused: return "×";
+  }
+  return "×";
+}
+
+std::string p_text(double p) {
+  if (p < 0.001) return "< 0.001";
+  return fmt::format("{:.3f}", p);
 }
 
 std::string short_hash(std::string_view hash) { return std::string(hash.substr(0, 12)); }

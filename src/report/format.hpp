@@ -3,6 +3,7 @@
 #pragma once
 
 #include "xfer/condition.hpp"
+#include "xfer/stats/matrix.hpp"
 #include "xfer/transfer_metrics.hpp"
 
 #include <string>
@@ -18,6 +19,8 @@ enum class Style {
   bits_change,    ///< 0.0512 -> +0.051
   share,          ///< 0.4512 -> 45 (percent)
   share_change,   ///< 0.5612 -> +56 (percent)
+  ratio_change,   ///< 0.512 -> +0.51
+  plain_change,   ///< 12.31 -> +12.3
 };
 
 /// One number. Uses the minus sign U+2212; a value that rounds to zero has no minus.
@@ -31,6 +34,10 @@ std::string with_interval(const Estimate& estimate, Style style);
 std::string_view display_name(Condition condition) noexcept;
 /// "SL", "RL", "SL + RL".
 std::string_view display_name(Method method) noexcept;
+/// "▲", "▼", "≈", "?" and "×": no verdict rests on colour alone.
+std::string_view verdict_mark(stats::TransferVerdict verdict) noexcept;
+/// "0.013", "< 0.001".
+std::string p_text(double p);
 /// The first twelve digits of a hash.
 std::string short_hash(std::string_view hash);
 /// Decimal digits in groups of three: 1,650,000.

@@ -1,4 +1,5 @@
 #include "report/format.hpp"
+#include "report/html_study.hpp"
 #include "report/markup.hpp"
 #include "report/method.hpp"
 #include "report/page_style.hpp"
@@ -8,68 +9,6 @@
 
 namespace xfer::report {
 namespace {
-
-/// Text whose intervals, "[8.1, 16.4]", are never broken over two lines.
-void write_prose(Markup& page, std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t open = std::min(text.find('['), text.size());
-    const std::size_t close = std::min(text.find(']', open), text.size());
-    page.text(text.substr(0, open));
-    text.remove_prefix(open);
-    const std::string_view inside = text.substr(0, close - open + (open < close ? 1 : 0));
-    if (inside.size() <= 40 && !inside.empty())
-      page.element("span", inside, {{"class", "nobreak"}});
-    else
-      page.text(inside);
-    text.remove_prefix(inside.size());
-  }
-}
-
-/// How a table fits a narrow screen.
-enum class Fit {
-  stack,   ///< Rows become small lists.
-  scroll,  ///< The table moves sideways.
-  words,   ///< Two columns of words that wrap.
-};
-
-void write_table(Markup& page, const Table& table, Fit fit, std::size_t main_rows = 0) {
-  if (table.rows.empty()) return;
-  page.open("div", {{"class", "table"},
-                    {"role", "region"},
-                    {"tabindex", "0"},
-                    {"aria-label", table.caption}});
-  // Explicit roles: display:block on a phone would otherwise take the table's meaning away from
-  // screen readers.
-  page.open("table", {{"role", "table"},
-                      {"class", fit == Fit::stack   ? "stack"
-                                : fit == Fit::words ? "words"
-                                                    : "scroll"}});
-  page.element("caption", table.caption).line();
-  page.open("thead", {{"role", "rowgroup"}}).open("tr", {{"role", "row"}});
-  for (const std::string& head : table.head)
-    page.element("th", head, {{"scope", "col"}, {"role", "columnheader"}});
-  page.close().close().line();
-  page.open("tbody", {{"role", "rowgroup"}}).line();
-  for (std::size_t r = 0; r < table.rows.size(); ++r) {
-    const auto& row = table.rows[r];
-    page.open("tr", {{"role", "row"}, {"class", r < main_rows ? "main" : "other"}});
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      if (c == 0)
-        page.element("th", row[c], {{"scope", "row"}, {"role", "rowheader"}});
-      else if (fit == Fit::words)
-        page.element("td", row[c], {{"role", "cell"}});
-      else
-        page.element("td", row[c], {{"role", "cell"}, {"class", "value"},
-                                    {"data-label", table.head[c]}});
-    }
-    page.close().line();
-  }
-  page.close().close().close().line();
-  if (table.notes.empty()) return;
-  page.open("ul", {{"class", "notes"}});
-  for (const std::string& note : table.notes) page.element("li", note);
-  page.close().line();
-}
 
 void write_warnings(Markup& page, const CellReport& cell) {
   if (cell.warnings.empty()) return;
@@ -105,41 +44,6 @@ void write_charts(Markup& page, const CellReport& cell, const study::CellResult&
   page.close().line();
 }
 
-void write_answer(Markup& page, const std::string& who, const study::ItemResult& item) {
-  page.open("div");
-  std::string verdict = who + (item.score >= 1.0 ? ", right" : ", wrong");
-  if (!item.failure.empty()) verdict += ": " + clip_text(item.failure, 200);
-  page.element("h5", verdict);
-  // Bidirectional marks in an answer must not reach the text around it.
-  page.element("pre", item.completion.empty() ? "(empty)" : clip_text(item.completion, 600),
-               {{"dir", "auto"}});
-  page.close();
-}
-
-void write_examples(Markup& page, const study::CellResult& result) {
-  const auto pairs = example_pairs(result);
-  if (pairs.empty()) return;
-  page.element("h3", "Answers side by side");
-  page.element("p", "Chosen by item id, not by look: items that training fixed, items it broke, "
-                    "one wrong and one right under both.");
-  for (const ExamplePair& pair : pairs) {
-    const study::ItemResult& item = *pair.baseline;
-    page.element("h4", clip_text(item.item_id, 100) +
-                           (item.kind.empty() ? "" : " (" + clip_text(item.kind, 60) + ")") + ": " +
-                           pair.change);
-    if (!item.question.empty()) {
-      page.open("div");
-      page.element("pre", clip_text(item.question, 600), {{"dir", "auto"}});
-      page.element("p", "Reference: " + clip_text(item.reference, 600), {{"dir", "auto"}});
-      page.close().line();
-    }
-    page.open("div", {{"class", "pair"}});
-    write_answer(page, "Baseline", *pair.baseline);
-    write_answer(page, "Transfer (seed " + std::to_string(pair.seed) + ")", *pair.transfer);
-    page.close().line();
-  }
-}
-
 std::string anchor(std::size_t index) { return "pair-" + std::to_string(index + 1); }
 
 void write_cell(Markup& page, const CellReport& cell, const study::CellResult& result,
@@ -150,6 +54,7 @@ void write_cell(Markup& page, const CellReport& cell, const study::CellResult& r
   write_prose(page, cell.headline);
   page.close().line();
   write_table(page, metrics_table(cell), Fit::stack, 2);
+  write_table(page, more_metrics_table(cell), Fit::stack);
   page.element("h3", "Reading");
   page.open("p", {{"class", "reading"}});
   write_prose(page, cell.reading);
@@ -158,10 +63,12 @@ void write_cell(Markup& page, const CellReport& cell, const study::CellResult& r
   page.element("h3", "Conditions");
   write_charts(page, cell, result);
   write_table(page, conditions_table(cell), Fit::stack);
+  write_table(page, learning_table(cell), Fit::stack);
+  write_table(page, robustness_table(cell), Fit::scroll);
   const Table kinds = kinds_table(cell);
   if (!kinds.rows.empty()) page.element("h3", "Kinds of problem");
   write_table(page, kinds, Fit::scroll);
-  write_examples(page, result);
+  write_error_analysis(page, cell, result);
   page.close().line();
 }
 
@@ -211,6 +118,7 @@ std::string to_html(const Report& report) {
   page.element("p", about(result), {{"class", "about"}}).close().line();
   page.open("main").line();
   if (report.cells.empty()) page.element("p", "Nothing has been evaluated yet.");
+  write_study_results(page, report);
   if (report.cells.size() > 1) {
     page.open("nav", {{"aria-label", "Pairs"}}).open("ul");
     for (std::size_t i = 0; i < report.cells.size(); ++i) {

@@ -69,7 +69,7 @@ std::string example_text(const study::CellResult& cell) {
 std::string cell_text(const CellReport& cell, const study::CellResult& result) {
   std::string out = "## " + escape_markdown(cell_title(cell)) + "\n\n";
   out += "**" + escape_markdown(cell.headline) + "**\n\n";
-  out += table_text(metrics_table(cell));
+  out += table_text(metrics_table(cell)) + table_text(more_metrics_table(cell));
   out += "### Reading\n\n" + escape_markdown(cell.reading) + "\n\n";
   if (!cell.warnings.empty()) {
     out += "### Warnings\n\n";
@@ -77,9 +77,34 @@ std::string cell_text(const CellReport& cell, const study::CellResult& result) {
     out += "\n";
   }
   out += "### Conditions\n\n" + table_text(conditions_table(cell));
-  out += table_text(kinds_table(cell));
-  out += curve_text(result);
+  out += table_text(kinds_table(cell)) + table_text(robustness_table(cell));
+  out += curve_text(result) + table_text(learning_table(cell));
+  out += table_text(changes_table(cell)) + table_text(change_groups_table(cell));
   out += example_text(result);
+  return out;
+}
+
+std::string study_text(const Report& report) {
+  std::string out = "## Results\n\n**" + escape_markdown(report.headline) + "**\n\n";
+  for (const MatrixReport& matrix : report.matrices)
+    out += table_text(matrix_table(matrix, false)) + table_text(matrix_table(matrix, true));
+  for (const FindingParagraph& p : report.findings)
+    out += "### " + p.title + "\n\n" + escape_markdown(p.text) + "\n\n";
+  if (!report.recommendations.empty()) {
+    out += "### Recommendations\n\n";
+    for (const Recommendation& r : report.recommendations)
+      out += "- " + escape_markdown(r.text) + "\n";
+    out += "\n";
+  }
+  out += "### Hypotheses\n\n" + table_text(hypotheses_table(report));
+  for (const HypothesisAnswer& h : report.hypotheses) {
+    out += "**" + h.id + "** " + escape_markdown(h.rule) + "\n\n";
+    for (const std::string* text : {&h.reason, &h.check, &h.needed})
+      if (!text->empty()) out += escape_markdown(*text) + "\n\n";
+  }
+  out += table_text(similarities_table(report));
+  for (const MatrixReport& matrix : report.matrices)
+    out += table_text(effects_of_domains_table(matrix)) + table_text(index_table(matrix));
   return out;
 }
 
@@ -89,7 +114,7 @@ std::string to_markdown(const Report& report) {
   const study::StudyResult& result = report.result;
   std::string out = "# Transfer study: " + escape_markdown(result.spec.name) + "\n\n";
   if (report.cells.size() > 1) out += table_text(overview_table(report));
-  out += table_text(effects_table(report));
+  out += table_text(effects_table(report)) + study_text(report);
   if (report.cells.empty()) out += "Nothing has been evaluated yet.\n\n";
   for (std::size_t i = 0; i < report.cells.size(); ++i)
     out += cell_text(report.cells[i], result.cells[i]);

@@ -1,10 +1,29 @@
 #include "report/method.hpp"
 
+#include "report/format.hpp"
 #include "report/markup.hpp"
 
 #include <algorithm>
 
 namespace xfer::report {
+
+namespace {
+
+std::string sequential_and_joint(const study::StudySpec& spec) {
+  if (spec.match == "stage_steps")
+    return "Sequential trains on the source, then on the target, with the full number of steps for "
+           "each: twice the steps of direct. Joint trains on an even mixture in as many steps as "
+           "direct, so it sees half of the target's examples.";
+  const std::string what = spec.match == "steps"      ? "steps"
+                           : spec.match == "examples" ? "examples"
+                           : spec.match == "tokens"   ? "training tokens"
+                                                      : "dollars";
+  return "Matched in " + what + ": over all its stages a sequential or joint run has as many " +
+         what + " as the direct run. Sequential spends half of them on the source, then half on "
+                "the target; joint spends them on an even mixture.";
+}
+
+}  // namespace
 
 std::vector<std::pair<std::string, std::string>> definitions(const study::StudySpec& spec) {
   std::vector<std::pair<std::string, std::string>> terms = {
@@ -32,10 +51,20 @@ std::vector<std::pair<std::string, std::string>> definitions(const study::StudyS
                               "ratio means nothing."},
       {"Relative Transfer", "Transfer Gain / S(baseline). Undefined for a baseline below 5% "
                             "accuracy (or 0.05 bits per byte)."},
-      {"Sequential and joint", "Sequential trains on the source, then on the target, with the full "
-                               "number of steps for each: twice the steps of direct. Joint trains "
-                               "on an even mixture in as many steps as direct, so it sees half "
-                               "of the target's examples."},
+      {"Headroom-normalised gain", "Transfer Gain / (best score − S(baseline)). Undefined where the "
+                                   "baseline leaves less than 5% of room."},
+      {"Source-normalised transfer", "Transfer Gain / what the same runs gain on the source's own "
+                                     "items."},
+      {"Change on other targets", "S(transfer) − S(baseline) on the items of the study's other "
+                                  "targets: below zero is forgetting."},
+      {"Asymmetry", "Transfer Gain − that of the reverse pair; also with each gain first divided "
+                    "by its target's direct gain."},
+      {"Verdicts", "Gain, loss, equivalent (within ±" + plain(spec.hypotheses.margin_points) +
+                       " points or " + plain(spec.hypotheses.margin_bits) +
+                       " bits per byte), inconclusive, or refused, read off intervals that hold "
+                       "for all cells of the matrix together (max-t bands of the crossed "
+                       "bootstrap): the chance that any of them is false is at most 5%."},
+      {"Sequential and joint", sequential_and_joint(spec)},
       {"Intervals", "95% percentile intervals from 10,000 bootstrap resamples, crossed over "
                     "training seeds and test items (whole clusters, where items share a passage "
                     "or template), without the surplus by which crossing counts the noise of single "

@@ -28,8 +28,9 @@ struct ExamplePair {
   const study::ItemResult* transfer = nullptr;
 };
 
-/// A few items chosen by a fixed rule, not by look: by item id, the first two that training fixed,
-/// the first two it broke, the first wrong under both; for the first seed. Points into `cell`.
+/// A few items chosen by a fixed rule, not by look: by item id, the first four that training fixed,
+/// the first four it broke, one wrong and one right under both; for the first seed. Points into
+/// `cell`.
 std::vector<ExamplePair> example_pairs(const study::CellResult& cell);
 
 }  // namespace xfer::report

@@ -57,6 +57,25 @@ td.value { white-space: nowrap; }
 thead th { max-width: 12rem; }
 .nobreak { white-space: nowrap; }
 tr.main > * { font-weight: 600; }
+table.matrix { width: auto; }
+table.matrix td, table.matrix th { text-align: center; }
+table.matrix th:first-child { text-align: left; position: sticky; left: 0;
+                              background: var(--paper); }
+td.heat { min-width: 6.6rem; border: 1px solid var(--paper); }
+td.heat span, td.heat strong { display: block; white-space: nowrap; }
+td.heat .range, td.heat .verdict { font-size: .8rem; }
+td.heat .why { font-size: .75rem; white-space: normal; max-width: 10rem; }
+.heat-l3 { background: #e66101; color: #1b1f24; } .heat-l2 { background: #f5a55c; color: #1b1f24; }
+.heat-l1 { background: #fde0c5; color: #1b1f24; } .heat-0 { background: #f2f2f2; color: #1b1f24; }
+.heat-g1 { background: #d0e3f1; color: #1b1f24; } .heat-g2 { background: #8cbfe2; color: #1b1f24; }
+.heat-g3 { background: #4a9fd6; color: #1b1f24; }
+.heat-none { background: var(--tint); color: var(--ink); }
+details { border-top: 1px solid var(--rule); padding: .35rem 0; }
+summary { cursor: pointer; padding: .15rem 0; }
+summary:focus-visible, a:focus-visible, .table:focus-visible {
+  outline: 3px solid var(--accent); outline-offset: 2px;
+}
+details > div, details > dl { margin: .4rem 0 .6rem; }
 .notes { color: var(--soft); font-size: .87rem; margin: .3rem 0 1rem; padding: 0;
          list-style: none; }
 .charts { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: flex-start; }
@@ -95,6 +114,9 @@ dd { margin: .1rem 0 0; max-width: 46rem; }
   h2, h3, h4 { break-after: avoid; }
   figure, .pair, .warnings, tr { break-inside: avoid; }
   .table { overflow: visible; }
+  .heat { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  table.matrix { font-size: 8pt; }
+  td.heat { min-width: 0; padding: .2rem; }
   a { color: inherit; text-decoration: none; }
 }
 )css";

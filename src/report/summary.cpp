@@ -1,11 +1,14 @@
-#include "report/align.hpp"
-#include "report/format.hpp"
+#include "report/changes.hpp"
+#include "report/context.hpp"
+#include "report/findings.hpp"
+#include "report/hypotheses.hpp"
 #include "report/markup.hpp"
+#include "report/matrix.hpp"
 #include "report/reading.hpp"
+#include "report/scores.hpp"
 
 #include "xfer/error.hpp"
 #include "xfer/report/report.hpp"
-#include "xfer/rng.hpp"
 #include "xfer/stats/transfer.hpp"
 
 #include <algorithm>
@@ -17,45 +20,9 @@ namespace {
 
 using study::ItemResult;
 
-/// One of the three scores: how an item scores, and how much it weighs in a mean.
-struct Score {
-  stats::ScoreKind kind;
-  double (*value)(const ItemResult&);
-  double (*weight)(const ItemResult&);
-};
-
-double accuracy_value(const ItemResult& item) { return item.score; }
-double accuracy_weight(const ItemResult&) { return 1.0; }
-
-// Bits per byte of a set is total bits over total bytes. With an item's own bits per byte weighted
-// by its bytes, the weighted mean is exactly that ratio of sums, in every bootstrap resample too.
-double per_byte(double bits, std::int64_t bytes) {
-  return bytes > 0 ? std::max(bits, 0.0) / static_cast<double>(bytes) : 0.0;
-}
-double bits_value(const ItemResult& item) {
-  return per_byte(item.reference_bits, item.reference_bytes);
-}
-double bits_weight(const ItemResult& item) { return static_cast<double>(item.reference_bytes); }
-
-// What follows the first token. A reference of one token has nothing left and weighs nothing.
-double rest_value(const ItemResult& item) {
-  return per_byte(item.reference_bits - item.first_token_bits,
-                  item.reference_bytes - item.first_token_bytes);
-}
-double rest_weight(const ItemResult& item) {
-  return static_cast<double>(item.reference_bytes - item.first_token_bytes);
-}
-
-constexpr Score accuracy{stats::ScoreKind::accuracy, accuracy_value, accuracy_weight};
-constexpr Score bits{stats::ScoreKind::bits_per_byte, bits_value, bits_weight};
-constexpr Score rest{stats::ScoreKind::bits_per_byte, rest_value, rest_weight};
-
-/// Intervals depend on the data alone: every study uses the same resampling seed.
-const std::uint64_t bootstrap_seed = stream_id("report/bootstrap");
-
 TransferMetrics all_undefined(const std::string& reason) {
   const Metric m = Undefined{reason};
-  return {m, m, m, m, m, m, m};
+  return {m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m};
 }
 
 struct Analysis {
@@ -76,7 +43,8 @@ std::string with_control_named(std::string text, Condition control) {
 /// that the gain must stand above.
 Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, const Score& score,
                  std::vector<std::size_t> chosen,
-                 Condition control = Condition::format_control) {
+                 Condition control = Condition::format_control,
+                 const stats::CellContext& context = {}) {
   // An item that weighs nothing has nothing to say about this score.
   std::erase_if(chosen, [&](std::size_t i) { return !(score.weight(*cell.items[i]) > 0.0); });
   const auto undefined = [&](const std::string& reason) {
@@ -85,33 +53,20 @@ Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, c
     return analysis;
   };
   if (!cell.find(Condition::baseline)) return undefined("the baseline was not evaluated");
+  if (chosen.empty()) return undefined("the reference answers have no text to score");
   stats::TransferOptions options;
   options.kind = score.kind;
-  options.seed = bootstrap_seed;
-  if (chosen.empty()) return undefined("the reference answers have no text to score");
-  bool clusters = false;
-  for (const std::size_t i : chosen) {
-    const ItemResult& item = *cell.items[i];
-    options.item_weights.push_back(score.weight(item));
-    clusters = clusters || !item.cluster.empty();
-    // An item without a cluster stands alone.
-    options.item_clusters.push_back(item.cluster.empty() ? "item " + std::to_string(i)
-                                                         : "cluster " + item.cluster);
-  }
-  if (!clusters) options.item_clusters.clear();
-  if (score.kind == stats::ScoreKind::accuracy) options.item_weights.clear();
+  options.seed = bootstrap_seed();
+  ItemWeights weights = item_weights(cell, score, chosen);
+  options.item_weights = std::move(weights.weights);
+  options.item_clusters = std::move(weights.clusters);
 
   std::vector<stats::ConditionScores> conditions;
-  for (const Arm* arm : arms) {
-    conditions.emplace_back();
-    conditions.back().condition =
-        arm->condition == control ? Condition::format_control : arm->condition;
-    for (const auto& row : arm->items) {
-      auto& scores = conditions.back().scores.emplace_back();
-      for (const std::size_t i : chosen) scores.push_back(score.value(*row[i]));
-    }
-  }
-  stats::TransferAnalysis found = stats::transfer_metrics(conditions, options);
+  for (const Arm* arm : arms)
+    conditions.push_back(
+        {arm->condition == control ? Condition::format_control : arm->condition,
+         score_rows(*arm, score, chosen)});
+  stats::TransferAnalysis found = stats::transfer_metrics(conditions, options, context);
   Analysis analysis{std::move(found.metrics), {}, std::move(found.notes)};
   for (std::size_t a = 0; a < arms.size(); ++a)
     analysis.means[arms[a]->condition] = std::move(found.means[a].mean);
@@ -152,7 +107,7 @@ std::vector<KindSummary> summarise_kinds(const AlignedCell& aligned) {
     kind.kind = name;
     kind.items = static_cast<int>(chosen.size());
     for (const Arm& arm : aligned.arms) kind.accuracy.push_back(mean_score(arm, chosen));
-    kind.gain = analyse(aligned, pair, accuracy, chosen).metrics.gain;
+    kind.gain = analyse(aligned, pair, accuracy_score(), chosen).metrics.gain;
   }
   return kinds;
 }
@@ -172,8 +127,10 @@ int zero_step_differences(const AlignedCell& cell) {
   return differences;
 }
 
-CellReport summarise(const AlignedCell& aligned, const study::CellResult& cell,
-                     const study::StudySpec& spec) {
+CellReport summarise(const AlignedStudy& study, std::size_t place) {
+  const AlignedCell& aligned = study.cells[place];
+  const study::CellResult& cell = study.result->cells[place];
+  const study::StudySpec& spec = study.result->spec;
   std::vector<const Arm*> arms;
   for (const Arm& arm : aligned.arms) arms.push_back(&arm);
   std::vector<std::size_t> every(aligned.items.size());
@@ -185,9 +142,12 @@ CellReport summarise(const AlignedCell& aligned, const study::CellResult& cell,
   report.method = cell.method;
   report.method_named = spec.methods.size() > 1 || cell.method != Method::sl;
   report.zero_step_differences = zero_step_differences(aligned);
-  Analysis by_accuracy = analyse(aligned, arms, accuracy, every, report.style_control());
-  Analysis by_bits = analyse(aligned, arms, bits, every, report.style_control());
-  Analysis by_rest = analyse(aligned, arms, rest, every, report.style_control());
+  const Condition control = report.style_control();
+  Analysis by_accuracy = analyse(aligned, arms, accuracy_score(), every, control,
+                                 cell_context(study, place, accuracy_score()));
+  Analysis by_bits = analyse(aligned, arms, bits_score(), every, control,
+                             cell_context(study, place, bits_score()));
+  Analysis by_rest = analyse(aligned, arms, rest_score(), every, control);
   report.protocol_hash = aligned.protocol_hash;
   report.items_hash = aligned.items_hash;
   for (const Arm& arm : aligned.arms) {
@@ -209,6 +169,11 @@ CellReport summarise(const AlignedCell& aligned, const study::CellResult& cell,
   report.bits_per_byte = std::move(by_bits.metrics);
   report.bits_per_byte_after_first = std::move(by_rest.metrics);
   report.kinds = summarise_kinds(aligned);
+  report.learning = learning_summaries(cell);
+  report.changes = condition_changes(aligned);
+  report.robustness = prompt_robustness(cell, aligned, accuracy_score());
+  std::string why;
+  report.spending = transfer_spending(*study.result, aligned, why);
   report.finding = find_finding(report);
   report.headline = write_headline(report);
   report.reading = write_reading(report);
@@ -240,8 +205,8 @@ std::optional<MethodEffect> method_effect(const CellReport& cell, const AlignedC
   std::vector<std::size_t> every(both.items.size());
   for (std::size_t i = 0; i < every.size(); ++i) every[i] = i;
   return MethodEffect{cell.source, cell.target, condition, cell.method,
-                      analyse(both, arms, accuracy, every).metrics.gain_above_control,
-                      analyse(both, arms, bits, every).metrics.gain_above_control};
+                      analyse(both, arms, accuracy_score(), every).metrics.gain_above_control,
+                      analyse(both, arms, bits_score(), every).metrics.gain_above_control};
 }
 
 std::vector<MethodEffect> method_effects(const Report& report,
@@ -267,15 +232,38 @@ std::vector<MethodEffect> method_effects(const Report& report,
 
 }  // namespace
 
-Report make_report(study::StudyResult result) {
+namespace {
+
+/// The budget is why evaluations are missing, where they are.
+void explain_what_is_missing(Report& report) {
+  if (report.result.stopped.empty()) return;
+  for (CellReport& cell : report.cells)
+    for (std::string& warning : cell.warnings)
+      if (warning.starts_with("Unfinished"))
+        warning += " The study was stopped by its " + clean_text(report.result.stopped) + ".";
+}
+
+}  // namespace
+
+Report make_report(study::StudyResult result, stats::SimilarityTable similarity) {
   Report report;
   report.result = std::move(result);
-  std::vector<AlignedCell> aligned;
-  for (const study::CellResult& cell : report.result.cells) {
-    aligned.push_back(align(cell));
-    report.cells.push_back(summarise(aligned.back(), cell, report.result.spec));
+  report.similarity = std::move(similarity);
+  AlignedStudy aligned;
+  aligned.result = &report.result;
+  for (const study::CellResult& cell : report.result.cells) aligned.cells.push_back(align(cell));
+  for (std::size_t i = 0; i < aligned.cells.size(); ++i)
+    report.cells.push_back(summarise(aligned, i));
+  explain_what_is_missing(report);
+  report.effects = method_effects(report, aligned.cells);
+  for (const Method method : report.result.spec.methods) {
+    MatrixReport matrix = make_matrix(aligned, report.cells, method);
+    if (!matrix.accuracy.empty()) report.matrices.push_back(std::move(matrix));
   }
-  report.effects = method_effects(report, aligned);
+  report.hypotheses = answer_hypotheses(aligned, report);
+  report.headline = study_headline(report);
+  report.findings = write_findings(report);
+  report.recommendations = recommend(report);
   return report;
 }
 

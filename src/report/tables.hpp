@@ -20,6 +20,21 @@ struct Table {
 /// Transfer Gain and its kin for the three scores, with intervals; a metric that is not defined
 /// refers to a note with the reason.
 Table metrics_table(const CellReport& cell);
+/// The metrics beyond those of `metrics_table`.
+Table more_metrics_table(const CellReport& cell);
+/// Sources down, targets across: the gain with its simultaneous interval and verdict; the diagonal
+/// is what a domain gains from its own training. `bits` for bits per byte.
+Table matrix_table(const MatrixReport& matrix, bool bits);
+/// Main effects of sources and targets in points; no rows for fewer than two of each.
+Table effects_of_domains_table(const MatrixReport& matrix);
+Table index_table(const MatrixReport& matrix);
+Table hypotheses_table(const Report& report);
+Table similarities_table(const Report& report);
+Table learning_table(const CellReport& cell);
+/// Items fixed and broken by each condition; and by group, by the transfer condition.
+Table changes_table(const CellReport& cell);
+Table change_groups_table(const CellReport& cell);
+Table robustness_table(const CellReport& cell);
 /// One row for each condition.
 Table conditions_table(const CellReport& cell);
 /// One row for each kind of problem; no rows when the items carry no kinds.

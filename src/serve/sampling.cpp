@@ -70,8 +70,17 @@ tinker::AltTokens arrays_of(const tinker::TopLogprobs& rows) {
   return out;
 }
 
+tinker::TopLogprobs on_wire(const std::vector<std::vector<engine::TokenLogprob>>& rows) {
+  tinker::TopLogprobs out;
+  for (const auto& row : rows) {
+    auto& line = out.emplace_back();
+    for (const engine::TokenLogprob& one : row) line.emplace_back(one.token, one.logprob);
+  }
+  return out;
+}
+
 /// Asks for the log-probabilities of given tokens, in rows for all tokens but the first.
-void add_targets(const tinker::TensorData& asked, PositionQuery& query) {
+void add_targets(const tinker::TensorData& asked, engine::PositionQuery& query) {
   constexpr std::size_t elements_max = std::size_t{1} << 22U;
   Tensor targets = dense_of(asked, elements_max, "sample: target_prompt_logprobs", -1);
   const std::size_t rows = query.tokens.size() - 1;
@@ -313,13 +322,13 @@ task<Result> Sampling::carry_out(SamplerRow row, SampleCall call, std::uint64_t 
     if (call.topk_sample_logprobs > 0) {
       std::vector<std::int32_t> text = prompt;
       text.insert(text.end(), c.tokens.begin(), c.tokens.end() - 1);
-      PositionQuery query(std::move(text));
+      engine::PositionQuery query(std::move(text));
       query.first = prompt.size();
       query.last = prompt.size() + c.tokens.size();
       query.top = call.topk_sample_logprobs;
-      auto looking = look_at_positions(context_.model, w->adapter, std::move(query));
-      PositionAnswer answer = co_await std::move(looking);
-      sequence.topk_logprobs = std::move(answer.top);
+      auto looking = engine::look_at_positions(context_.model, w->adapter, std::move(query));
+      engine::PositionAnswer answer = co_await std::move(looking);
+      sequence.topk_logprobs = on_wire(answer.top);
     }
     sequence.tokens = std::move(c.tokens);
     sequence.logprobs = std::move(c.logprobs);
@@ -349,7 +358,7 @@ task<void> Sampling::add_prompt_positions(std::shared_ptr<const Weights> weights
   }
   const bool all = call.target_prompt_logprobs || call.prompt_alt_tokens_k > 0;
   if (call.topk_prompt_logprobs == 0 && !all) co_return;
-  PositionQuery query(std::move(prompt));
+  engine::PositionQuery query(std::move(prompt));
   query.last = query.tokens.size();
   query.first = all ? 1 : first;
   query.top = call.topk_prompt_logprobs;
@@ -358,11 +367,11 @@ task<void> Sampling::add_prompt_positions(std::shared_ptr<const Weights> weights
   query.seed = call.params.seed.value_or(fresh_seed);
   if (call.target_prompt_logprobs) add_targets(*call.target_prompt_logprobs, query);
   const std::size_t left_out = first - query.first;
-  auto looking = look_at_positions(context_.model, weights->adapter, std::move(query));
-  PositionAnswer answer = co_await std::move(looking);
+  auto looking = engine::look_at_positions(context_.model, weights->adapter, std::move(query));
+  engine::PositionAnswer answer = co_await std::move(looking);
   if (call.topk_prompt_logprobs > 0)
-    response.topk_prompt_logprobs = in_place(std::move(answer.top), left_out, first);
-  if (call.prompt_alt_tokens_k > 0) response.prompt_alt_tokens = arrays_of(answer.drawn);
+    response.topk_prompt_logprobs = in_place(on_wire(answer.top), left_out, first);
+  if (call.prompt_alt_tokens_k > 0) response.prompt_alt_tokens = arrays_of(on_wire(answer.drawn));
   if (call.target_prompt_logprobs)
     response.target_prompt_logprobs =
         like(std::move(*call.target_prompt_logprobs), answer.targets);

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "serve/context.hpp"
-#include "serve/positions.hpp"
 #include "tinker/gate.hpp"
 #include "tinker/server_requests.hpp"
+#include "xfer/engine/positions.hpp"
 #include "xfer/sampler.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>

@@ -54,6 +54,7 @@ Service::Service(boost::asio::any_io_executor executor,
   client_config_.proto_compress_fwdbwd = context_.options.compress;
   client_config_.sample_cancel_enabled = true;
   client_config_.idempotent_steps = true;
+  client_config_.unsigned_seeds = true;
   client_config_.sample_max_concurrent_requests =
       static_cast<int>(std::min<std::size_t>(context_.options.limits.samples_in_flight, 2'000));
 }

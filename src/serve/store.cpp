@@ -11,6 +11,8 @@
 namespace xfer::serve {
 namespace {
 
+using Query = files::Statement;
+
 constexpr int schema_version = 1;
 
 constexpr const char* schema = R"(
@@ -87,7 +89,7 @@ CheckpointRow checkpoint_of(const Query& query) {
   row.created = query.integer(3);
   row.bytes = query.integer(4);
   row.is_public = query.integer(5) != 0;
-  row.expires = query.integer_or_none(6);
+  row.expires = query.optional_integer(6);
   return row;
 }
 
@@ -118,6 +120,16 @@ std::optional<Row> one(Query& query, Row (*read)(const Query&)) {
 }
 std::string first_text(const Query& query) { return query.text(0); }
 
+files::Sqlite open(const std::filesystem::path& path) {
+  try {
+    return files::Sqlite(path, files::Sqlite::Mode::exclusive, "serve: database");
+  } catch (const Error& e) {
+    if (e.code() != Errc::unavailable) throw;
+    throw Error(e.code(), "serve: database " + path.string() +
+                              ": another server uses this folder; stop it or choose another");
+  }
+}
+
 }  // namespace
 
 std::int64_t now_us() {
@@ -137,7 +149,7 @@ std::string time_text(std::int64_t us) {
   return std::string(text, size) + fraction;
 }
 
-Store::Store(const std::filesystem::path& path) : database_(path) {
+Store::Store(const std::filesystem::path& path) : database_(open(path)) {
   int version = 0;
   {
     Query query(database_, "PRAGMA user_version");

@@ -1,7 +1,7 @@
 // What survives a restart: sessions, runs, checkpoints and sampling sessions, in one database.
 #pragma once
 
-#include "serve/database.hpp"
+#include "files/sqlite.hpp"
 #include "xfer/tinker/service_types.hpp"
 
 #include <cstdint>
@@ -78,7 +78,7 @@ struct SamplerRow {
 /// Lists are from the newest to the oldest. Only on one thread.
 class Store {
 public:
-  /// Throws as `Database`, and `run_mismatch` when a newer version made the file.
+  /// Throws as `files::Sqlite`, and `run_mismatch` when a newer version made the file.
   explicit Store(const std::filesystem::path& path);
 
   void add(const SessionRow& session);
@@ -116,7 +116,7 @@ public:
   void remove_sampler(const std::string& id);
 
 private:
-  Database database_;
+  files::Sqlite database_;
 };
 
 }  // namespace xfer::serve

@@ -51,7 +51,7 @@ Budget::Hold::~Hold() {
   if (!budget_) return;
   try {
     budget_->settle(spend_, spend_.reserved, Outcome::lost);
-  } catch (const std::exception&) {
+  } catch (...) {
     // The row stays open where it is kept, which the next attempt counts in full too.
   }
 }
@@ -87,13 +87,16 @@ void Budget::count(const Spend& spend) {
 }
 
 void Budget::check(const std::string& name, const std::optional<Nanodollars>& limit,
-                   const Sums& sums, Nanodollars amount, bool& wait) const {
+                   const Sums& sums, Nanodollars amount, bool& wait) {
   if (!limit) return;
-  if (amount > *limit - std::min(sums.settled, *limit))
-    throw Error(Errc::cancelled, "budget: the limit " + name + " of " + money(*limit) +
-                                     " is reached (" + money(sums.settled) +
-                                     " is spent, the next call may cost " + money(amount) +
-                                     "); everything finished is kept, raise the limit to go on");
+  if (amount > *limit - std::min(sums.settled, *limit)) {
+    const std::string text = "budget: the limit " + name + " of " + money(*limit) +
+                             " is reached (" + money(sums.settled) +
+                             " is spent, the next call may cost " + money(amount) +
+                             "); everything finished is kept, raise the limit to go on";
+    if (reached_.empty()) reached_ = text;
+    throw Error(Errc::cancelled, text);
+  }
   if (amount > *limit - sums.settled - sums.open) wait = true;
 }
 
@@ -112,7 +115,7 @@ std::optional<Budget::Hold> Budget::try_reserve(const std::string& leg, Nanodoll
   check("budget.max_dollars_per_day", limits_.day, by_day_[spend.day], worst_case, wait);
   if (wait) return std::nullopt;
   spend.id = next_id_++;
-  store_(spend);
+  if (worst_case > 0) store_(spend);
   totals_.open += worst_case;
   by_leg_[leg].open += worst_case;
   by_day_[spend.day].open += worst_case;
@@ -127,12 +130,17 @@ void Budget::settle(Spend& spend, Nanodollars spent, Outcome outcome) {
   by_leg_[spend.leg].open -= spend.reserved;
   by_day_[spend.day].open -= spend.reserved;
   count(spend);
-  store_(spend);
+  if (spend.reserved > 0 || spent > 0) store_(spend);
 }
 
 BudgetTotals Budget::totals() const {
   const std::lock_guard lock(mutex_);
   return totals_;
+}
+
+std::string Budget::reached() const {
+  const std::lock_guard lock(mutex_);
+  return reached_;
 }
 
 Nanodollars Budget::spent_on_leg(const std::string& leg) const {

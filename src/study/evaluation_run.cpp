@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <numbers>
 
 namespace xfer::study {
@@ -74,18 +75,15 @@ void StudyRun::announce_reused(std::size_t evaluation) {
   emit(event);
 }
 
-task<void> StudyRun::run_base_evaluations() {
-  for (std::size_t e = 0; e < plan_.evaluations.size(); ++e) {
-    if (plan_.evaluations[e].leg) continue;
-    if (ledger_.evaluation_finished(e)) {
-      announce_reused(e);
-      continue;
-    }
-    auto opening = base_sampler();
-    auto sampler = co_await std::move(opening);
-    auto testing = run_evaluation(e, std::move(sampler));
-    co_await std::move(testing);
+task<void> StudyRun::run_base_evaluation(std::size_t index) {
+  if (ledger_.evaluation_finished(index)) {
+    announce_reused(index);
+    co_return;
   }
+  auto opening = base_sampler();
+  auto sampler = co_await std::move(opening);
+  auto testing = run_evaluation(index, std::move(sampler));
+  co_await std::move(testing);
 }
 
 task<std::shared_ptr<Sampler>> StudyRun::base_sampler() {
@@ -120,8 +118,17 @@ task<void> StudyRun::run_evaluation(std::size_t index, std::shared_ptr<Sampler> 
   queue.workers = std::min(items_at_once, queue.missing.size());
   for (std::size_t i = 0; i < queue.workers; ++i) workers.push_back(answer_items(queue));
   workers.push_back(report_tokens(queue));
-  auto answering = all_of(std::move(workers));
-  co_await std::move(answering);
+  std::exception_ptr failure;
+  try {
+    auto answering = all_of(std::move(workers));
+    co_await std::move(answering);
+  } catch (const Error&) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    commit_answers(queue, false);  // those that were answered are kept
+    std::rethrow_exception(failure);
+  }
   const bool complete = queue.done == planned.items;
   commit_answers(queue, complete);
   if (!complete) cancel();
@@ -199,33 +206,56 @@ task<ItemResult> StudyRun::answer_item(ItemQueue& queue, int position) {
   item.cluster = to_valid_utf8(example.cluster);
   item.question = to_valid_utf8(example.question);
   item.reference = to_valid_utf8(example.solution);
+  item.gold = to_valid_utf8(example.answer);
 
+  std::string answer;
+  item.chosen = protocol.chooses(example);
+  if (item.chosen) {
+    auto choosing = choose_option(queue, example, item);
+    co_await std::move(choosing);
+  } else {
+    auto writing = write_answer(queue, example, item);
+    answer = co_await std::move(writing);
+  }
+  const Reference reference = protocol.reference(example);
+  auto scoring = queue.sampler->score(ScoreRequest(reference.tokens, reference.first));
+  const std::vector<float> logprobs = co_await std::move(scoring);
+  add_reference_bits(logprobs, item);
+  item.scored_tokens += std::ssize(reference.tokens);
+  item.reference_bytes = reference.bytes;
+  item.first_token_bytes = reference.first_token_bytes;
+
+  if (item.chosen) co_return item;
+  auto grading = grade(protocol, example, answer);
+  const grade::Verdict verdict = co_await std::move(grading);
+  item.score = verdict.score;
+  item.extracted = verdict.extracted;
+  item.strict_score = verdict.strict_score;
+  item.strict_extracted = verdict.strict_extracted;
+  item.answer = to_valid_utf8(verdict.answer);
+  item.failure = to_valid_utf8(verdict.failure);
+  co_return item;
+}
+
+task<std::string> StudyRun::write_answer(ItemQueue& queue, const Example& example,
+                                         ItemResult& item) {
+  const Protocol& protocol = queue.protocol;
   const std::vector<std::int32_t> prompt = protocol.prompt(example);
   SampleRequest request = greedy_request(protocol, prompt);
   request.tokens_drawn = queue.tokens_drawn;
   auto sampling = queue.sampler->sample(std::move(request));
   const std::vector<Completion> completions = co_await std::move(sampling);
-  const std::string answer = protocol.answer_text(completions.front().tokens);
-  item.truncated = completions.front().stop_reason == StopReason::length;
+  const Completion& completion = completions.front();
+  std::string answer = protocol.answer_text(completion.tokens);
+  const std::vector<std::int32_t>& ends = protocol.stop_tokens();
+  item.truncated = completion.stop_reason == StopReason::length;
+  item.stopped_by_text =
+      !item.truncated && !completion.tokens.empty() &&
+      std::find(ends.begin(), ends.end(), completion.tokens.back()) == ends.end();
   item.completion = to_valid_utf8(answer);
-
-  const Reference reference = protocol.reference(example);
-  auto scoring = queue.sampler->score(ScoreRequest(reference.tokens, reference.first));
-  const std::vector<float> logprobs = co_await std::move(scoring);
-  add_reference_bits(logprobs, item);
   item.prompt_tokens = std::ssize(prompt);
-  item.sampled_tokens = std::ssize(completions.front().tokens);
-  item.scored_tokens = std::ssize(reference.tokens);
-  item.reference_bytes = reference.bytes;
-  item.first_token_bytes = reference.first_token_bytes;
-
-  auto grading = grade(protocol, example, answer);
-  const grade::Verdict verdict = co_await std::move(grading);
-  item.score = verdict.score;
-  item.extracted = verdict.extracted;
-  item.answer = to_valid_utf8(verdict.answer);
-  item.failure = to_valid_utf8(verdict.failure);
-  co_return item;
+  item.sampled_tokens = std::ssize(completion.tokens);
+  co_return answer;
 }
 
 task<grade::Verdict> StudyRun::grade(const Protocol& protocol, const Example& example,

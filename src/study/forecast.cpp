@@ -246,7 +246,8 @@ Forecast make_forecast(const StudySpec& spec, const Materials& materials, const 
   forecast.price_date = prices.date;
   forecast.price_source = prices.source;
   forecast.price_origin = prices.origin;
-  const Price price = prices.of(forecast.priced_model);
+  const bool may_be_free = spec.priced_as.empty() && spec.backend != "tinker";
+  const Price price = prices.of(forecast.priced_model, may_be_free);
   Forecaster(spec, materials, plan, stop).count_tokens(forecast);
   add_dollars(forecast, plan, price);
   const double hours = hours_of(plan.total_units, spec, parameters);

@@ -10,13 +10,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path make_folder(const fs::path& folder) {
+fs::path make_run_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error || !fs::is_directory(folder, error))
     throw Error(Errc::io, "run folder " + folder.string() + ": cannot be made: " +
                               (error ? error.message() : "a file is in its place"));
   return folder;
+}
+
+/// "-1.25 -0.5", with all digits.
+std::string listed_numbers(const std::vector<double>& numbers) {
+  std::string text;
+  for (const double number : numbers) text += (text.empty() ? "" : " ") + spell(number);
+  return text;
 }
 
 std::int64_t id_of(std::size_t index) { return static_cast<std::int64_t>(index); }
@@ -64,8 +71,8 @@ void insert_plan(Sqlite& database, const Plan& plan, const StudySpec& spec) {
 }  // namespace
 
 Ledger::Ledger(const fs::path& run_folder)
-    : lock_(make_folder(run_folder)),
-      database_(run_folder / "study.db", Sqlite::Mode::read_write) {
+    : lock_(make_run_folder(run_folder)),
+      database_(run_folder / "study.db", Sqlite::Mode::read_write, "ledger") {
   // FULL makes every commit of a WAL database durable, not merely consistent.
   database_.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
 }
@@ -115,6 +122,8 @@ void Ledger::start(const StudySpec& spec, const Facts& facts, const Facts& about
       insert_pairs(database_, "about", about);
       insert_plan(database_, plan, spec);
     }
+    // What an attempt paid for and never committed is done again.
+    database_.execute("UPDATE spending SET lost = lost + pending, pending = 0");
     Statement attempt(database_, "INSERT INTO attempts(process, version) VALUES(?, ?)");
     attempt.bind(1, process_name()).bind(2, about.at("xfer_version")).run();
     Statement id(database_, "SELECT max(id) FROM attempts");
@@ -185,6 +194,24 @@ void Ledger::commit_steps(std::size_t leg, std::span<const StepRow> steps,
                      "seconds + ? WHERE id = ?");
     update.bind(1, id_of(steps.size())).bind(2, checkpoint).bind(3, seconds);
     update.bind(4, id_of(leg)).run();
+    // The base model's part is what measuring the divergence from it cost.
+    Statement paid(database_,
+                   "UPDATE spending SET useful = useful + pending, pending = 0 WHERE pending > 0 "
+                   "AND leg IN ('', (SELECT key FROM legs WHERE id = ?))");
+    paid.bind(1, id_of(leg)).run();
+  });
+}
+
+void Ledger::forget_training(std::size_t leg) {
+  transaction([&] {
+    for (const char* sql :
+         {"DELETE FROM steps WHERE leg = ?", "DELETE FROM rewards WHERE leg = ?",
+          "DELETE FROM items WHERE evaluation IN "
+          "(SELECT id FROM evaluations WHERE leg = ? AND finished = 0)",
+          "UPDATE legs SET steps_done = 0, checkpoint = '' WHERE id = ?"}) {
+      Statement statement(database_, sql);
+      statement.bind(1, id_of(leg)).run();
+    }
   });
 }
 
@@ -214,8 +241,13 @@ void Ledger::commit_items(std::size_t evaluation,
                           std::span<const std::pair<int, ItemResult>> items, bool finished) {
   transaction([&] {
     Statement insert(database_,
-                     "INSERT INTO items VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                     "?, ?, ?)");
+                     "INSERT INTO items(evaluation, position, item_id, kind, cluster, score, "
+                     "extracted, truncated, completion, answer, failure, reference_bits, "
+                     "first_token_bits, reference_bytes, first_token_bytes, question, reference, "
+                     "prompt_tokens, sampled_tokens, scored_tokens, strict_score, "
+                     "strict_extracted, stopped_by_text, chosen, gold, option_logprobs, "
+                     "right_option) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                     "?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (const auto& [position, item] : items) {
       insert.bind(1, id_of(evaluation)).bind(2, position).bind(3, item.item_id);
       insert.bind(4, item.kind).bind(5, item.cluster).bind(6, item.score);
@@ -224,8 +256,17 @@ void Ledger::commit_items(std::size_t evaluation,
       insert.bind(12, item.reference_bits).bind(13, item.first_token_bits);
       insert.bind(14, item.reference_bytes).bind(15, item.first_token_bytes);
       insert.bind(16, item.question).bind(17, item.reference).bind(18, item.prompt_tokens);
-      insert.bind(19, item.sampled_tokens).bind(20, item.scored_tokens).run();
+      insert.bind(19, item.sampled_tokens).bind(20, item.scored_tokens);
+      insert.bind(21, item.strict_score).bind(22, item.strict_extracted ? 1 : 0);
+      insert.bind(23, item.stopped_by_text ? 1 : 0).bind(24, item.chosen ? 1 : 0);
+      insert.bind(25, item.gold).bind(26, listed_numbers(item.option_logprobs));
+      insert.bind(27, item.right_option).run();
     }
+    Statement paid(database_,
+                   "UPDATE spending SET useful = useful + pending, pending = 0 WHERE pending > 0 "
+                   "AND leg = coalesce((SELECT l.key FROM evaluations e JOIN legs l ON l.id = "
+                   "e.leg WHERE e.id = ?), '')");
+    paid.bind(1, id_of(evaluation)).run();
     if (finished) {
       Statement update(database_, "UPDATE evaluations SET finished = 1 WHERE id = ?");
       update.bind(1, id_of(evaluation)).run();
@@ -239,6 +280,81 @@ Ledger::Scores Ledger::scores(std::size_t evaluation) {
                    "evaluation = ?");
   if (!select.bind(1, id_of(evaluation)).step() || select.integer(2) == 0) return {};
   return {select.real(0), select.real(1) / static_cast<double>(select.integer(2))};
+}
+
+void Ledger::note_tried_rates(std::span<const TriedRate> tried) {
+  if (tried.empty()) return;
+  transaction([&] {
+    database_.execute("DELETE FROM tried_rates");
+    Statement insert(database_,
+                     "INSERT INTO tried_rates(learning, rate, accuracy, bits_per_byte) "
+                     "VALUES(?, ?, ?, ?)");
+    for (const TriedRate& one : tried) {
+      insert.bind(1, to_string(one.learning)).bind(2, one.rate).bind(3, one.accuracy);
+      insert.bind(4, one.bits_per_byte).run();
+    }
+  });
+}
+
+std::vector<Spend> Ledger::spending() {
+  std::vector<Spend> all;
+  Statement sums(database_, "SELECT leg, day, useful, lost FROM spending ORDER BY leg, day");
+  while (sums.step()) {
+    Spend spend;
+    spend.leg = sums.text(0);
+    spend.day = sums.text(1);
+    for (const auto& [column, outcome] :
+         {std::pair(2, Outcome::useful), std::pair(3, Outcome::lost)}) {
+      spend.spent = spend.reserved = sums.integer(column);
+      spend.outcome = outcome;
+      if (spend.spent > 0) all.push_back(spend);
+    }
+  }
+  Statement open(database_, "SELECT id, leg, day, amount FROM reservations ORDER BY id");
+  while (open.step()) {
+    Spend spend;
+    spend.id = open.integer(0);
+    spend.leg = open.text(1);
+    spend.day = open.text(2);
+    spend.reserved = open.integer(3);
+    all.push_back(spend);
+  }
+  return all;
+}
+
+void Ledger::keep(const Spend& spend) {
+  // Two such transactions come with each call: they do not wait for the disk.
+  struct WithoutWaiting {
+    explicit WithoutWaiting(Sqlite& opened) : database(opened) {
+      database.execute("PRAGMA synchronous=NORMAL");
+    }
+    WithoutWaiting(const WithoutWaiting&) = delete;
+    WithoutWaiting& operator=(const WithoutWaiting&) = delete;
+    ~WithoutWaiting() {
+      try {
+        database.execute("PRAGMA synchronous=FULL");
+      } catch (const Error&) {
+        // The database fails altogether, as the next transaction will say.
+      }
+    }
+    Sqlite& database;
+  };
+  const WithoutWaiting quick(database_);
+  transaction([&] {
+    if (spend.outcome == Outcome::open) {
+      Statement insert(database_, "INSERT INTO reservations VALUES(?, ?, ?, ?)");
+      insert.bind(1, spend.id).bind(2, spend.leg).bind(3, spend.day).bind(4, spend.reserved).run();
+      return;
+    }
+    Statement remove(database_, "DELETE FROM reservations WHERE id = ?");
+    remove.bind(1, spend.id).run();
+    const std::string column = spend.outcome == Outcome::useful ? "pending" : "lost";
+    Statement add(database_, "INSERT INTO spending(leg, day, " + column +
+                                 ") VALUES(?, ?, ?) ON CONFLICT(leg, day) DO UPDATE SET " +
+                                 column + " = " +
+                                 column + " + excluded." + column);
+    add.bind(1, spend.leg).bind(2, spend.day).bind(3, spend.spent).run();
+  });
 }
 
 void Ledger::note_outcome(std::string_view outcome) {

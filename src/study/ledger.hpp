@@ -4,6 +4,7 @@
 #include "study/run_lock.hpp"
 #include "study/sqlite.hpp"
 
+#include "xfer/study/budget.hpp"
 #include "xfer/study/plan.hpp"
 #include "xfer/study/result.hpp"
 
@@ -70,6 +71,10 @@ public:
   void commit_steps(std::size_t leg, std::span<const StepRow> steps, const std::string& checkpoint,
                     double seconds);
 
+  /// The leg's checkpoint is lost: it is to be trained again from its start. Its finished
+  /// evaluations stay, those half done begin anew.
+  void forget_training(std::size_t leg);
+
   bool evaluation_finished(std::size_t evaluation);
   /// For each item whether it is there.
   std::vector<bool> items_done(std::size_t evaluation, int items);
@@ -81,7 +86,16 @@ public:
   };
   Scores scores(std::size_t evaluation);
 
-  /// How this attempt ended: "finished", "cancelled" or an error's code.
+  /// Replaces what the ledger says of the learning rates that were tried.
+  void note_tried_rates(std::span<const TriedRate> tried);
+
+  /// What earlier attempts spent, for a `Budget`. Call after `start`.
+  std::vector<Spend> spending();
+  /// A `Budget`'s store. Survives a kill of the process; to survive the loss of power too, a row
+  /// waits for the next commit of steps or items.
+  void keep(const Spend& spend);
+
+  /// How this attempt ended: "finished", "cancelled", an error's code, or what the budget said.
   void note_outcome(std::string_view outcome);
 
   /// Called right before and right after each transaction is committed; for tests of interruption.

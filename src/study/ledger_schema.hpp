@@ -5,11 +5,13 @@
 
 namespace xfer::study {
 
-inline constexpr int ledger_schema_version = 2;
+inline constexpr int ledger_schema_version = 3;
 
 /// `facts` decide a run; `about` describes it. Rows of legs, evaluations and conditions are the
 /// plan, numbered as there; the rest is what has been done. `method`, `condition`, `learning` and
-/// `split` hold names.
+/// `split` hold names. Money is in billionths of a dollar: `reservations` are calls under way (or
+/// cut off), `spending` sums the settled ones, of which the `pending` paid for work that is not
+/// committed yet.
 inline constexpr std::string_view ledger_schema = R"sql(
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -20,6 +22,13 @@ CREATE TABLE legs(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, description 
   parent INTEGER REFERENCES legs(id), learning TEXT NOT NULL, steps INTEGER NOT NULL,
   steps_done INTEGER NOT NULL DEFAULT 0, checkpoint TEXT NOT NULL DEFAULT '',
   seconds REAL NOT NULL DEFAULT 0);
+CREATE TABLE tried_rates(id INTEGER PRIMARY KEY, learning TEXT NOT NULL, rate REAL NOT NULL,
+  accuracy REAL NOT NULL, bits_per_byte REAL NOT NULL);
+CREATE TABLE reservations(id INTEGER PRIMARY KEY, leg TEXT NOT NULL, day TEXT NOT NULL,
+  amount INTEGER NOT NULL);
+CREATE TABLE spending(leg TEXT NOT NULL, day TEXT NOT NULL, pending INTEGER NOT NULL DEFAULT 0,
+  useful INTEGER NOT NULL DEFAULT 0, lost INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(leg, day))
+  WITHOUT ROWID;
 CREATE TABLE steps(leg INTEGER NOT NULL REFERENCES legs(id), step INTEGER NOT NULL,
   loss REAL NOT NULL, tokens INTEGER NOT NULL, target_tokens INTEGER NOT NULL,
   skipped INTEGER NOT NULL, PRIMARY KEY(leg, step)) WITHOUT ROWID;
@@ -34,6 +43,9 @@ CREATE TABLE evaluations(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
 CREATE TABLE items(evaluation INTEGER NOT NULL REFERENCES evaluations(id),
   position INTEGER NOT NULL, item_id TEXT NOT NULL, kind TEXT NOT NULL, cluster TEXT NOT NULL,
   score REAL NOT NULL, extracted INTEGER NOT NULL, truncated INTEGER NOT NULL,
+  strict_score REAL NOT NULL, strict_extracted INTEGER NOT NULL,
+  stopped_by_text INTEGER NOT NULL, chosen INTEGER NOT NULL,
+  option_logprobs TEXT NOT NULL, right_option INTEGER NOT NULL, gold TEXT NOT NULL,
   completion TEXT NOT NULL, answer TEXT NOT NULL, failure TEXT NOT NULL,
   reference_bits REAL NOT NULL, first_token_bits REAL NOT NULL, reference_bytes INTEGER NOT NULL,
   first_token_bytes INTEGER NOT NULL, question TEXT NOT NULL, reference TEXT NOT NULL,

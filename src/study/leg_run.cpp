@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <optional>
+#include <utility>
 
 namespace xfer::study {
 namespace {
@@ -22,7 +24,7 @@ double seconds_since(Clock::time_point start) {
 
 std::string checkpoint_name(int step) { return "step-" + std::to_string(step); }
 
-void make_folder(const fs::path& folder) {
+void make_checkpoint_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error)
@@ -95,8 +97,21 @@ task<void> StudyRun::run_leg(std::size_t index) {
     auto testing = evaluate_leg(cursor);
     co_await std::move(testing);
     if (cursor.step == leg.steps) break;
-    auto training = problems ? reinforce_step(cursor, *problems) : train_step(cursor, *data);
-    co_await std::move(training);
+    std::exception_ptr failure;
+    try {
+      auto training = problems ? reinforce_step(cursor, *problems) : train_step(cursor, *data);
+      co_await std::move(training);
+    } catch (const Error& e) {
+      if (e.code() != Errc::cancelled) throw;
+      failure = std::current_exception();  // a limit of the budget: what is paid for is kept
+    }
+    if (failure) {
+      if (may_save(cursor)) {
+        auto saving = save(cursor);
+        co_await std::move(saving);
+      }
+      std::rethrow_exception(failure);
+    }
     const bool stop = stopping();
     if (may_save(cursor) &&
         (stop || cursor.step == leg.steps || evaluations_pending(index, cursor.step) ||
@@ -116,7 +131,7 @@ task<void> StudyRun::run_leg(std::size_t index) {
 task<void> StudyRun::open_leg(LegCursor& cursor) {
   const PlannedLeg& leg = plan_.legs[cursor.index];
   const fs::path folder = state_folder(cursor.index);
-  make_folder(folder);
+  make_checkpoint_folder(folder);
   LoraConfig lora = spec_.lora;
   lora.seed = Rng(leg.seed, "adapter").next_u64();
   auto creating = backend_.create_trainer(lora, folder);
@@ -209,12 +224,18 @@ task<void> StudyRun::save(LegCursor& cursor) {
   fs::remove_all(state_folder(cursor.index) / name, ignored);
   auto saving = cursor.trainer->save_state(name, cursor.step < leg.steps);
   const std::string path = co_await std::move(saving);
-  cursor.checkpoint = stored_form(path);
+  // Services give some states a lifetime of their own accord.
+  auto keeping = backend_.keep_state(path);
+  co_await std::move(keeping);
+  const std::string last = std::exchange(cursor.checkpoint, stored_form(path));
   ledger_.commit_steps(cursor.index, cursor.uncommitted, cursor.checkpoint,
                        seconds_since(cursor.committed));
   cursor.uncommitted.clear();
   cursor.committed = Clock::now();
   keep_only(cursor.index, name);
+  if (last.empty() || last == cursor.checkpoint || last.starts_with("checkpoints/")) co_return;
+  auto dropping = backend_.drop_state(last);
+  co_await std::move(dropping);
 }
 
 void StudyRun::keep_only(std::size_t leg, const std::string& checkpoint) const {

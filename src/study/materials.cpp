@@ -14,7 +14,9 @@ namespace {
 domains::Domain open_domain(const std::string& name, const StudySpec& spec, const DomainSet& own) {
   if (const auto mine = own.find(name); mine != own.end()) return mine->second;
   if (const auto file = spec.domain_files.find(name); file != spec.domain_files.end()) {
-    domains::Domain domain = domains::domain_from_file(file->second);
+    domains::ReadOptions options;
+    options.skip_bad = spec.skip_bad;
+    domains::Domain domain = domains::domain_from_file(file->second, options);
     domain.name = name;
     return domain;
   }
@@ -28,6 +30,12 @@ void need(const domains::Domain& domain, Split split, const std::string& why) {
 }
 
 }  // namespace
+
+void check(const StudySpec& spec, const DomainSet& own) {
+  std::vector<std::string> names;
+  for (const auto& [name, domain] : own) names.push_back(name);
+  validate(spec, names);
+}
 
 DomainSet open_domains(const StudySpec& spec, const DomainSet& own) {
   DomainSet all;

@@ -1,5 +1,6 @@
 #include "xfer/study/plan.hpp"
 
+#include "study/match.hpp"
 #include "study/problems.hpp"
 #include "study/protocol.hpp"
 
@@ -7,7 +8,6 @@
 #include "xfer/hash.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <tuple>
 
@@ -29,7 +29,7 @@ struct Lengths {
 class Planner {
 public:
   Planner(const StudySpec& spec, const Materials& materials, const std::atomic<bool>* stop)
-      : spec_(spec), materials_(materials), stop_(stop) {
+      : spec_(spec), materials_(materials), stop_(stop), match_(spec, materials) {
     const bool reinforced = std::any_of(spec.methods.begin(), spec.methods.end(),
                                         [](Method method) { return method != Method::sl; });
     for (const auto& [name, domain] : materials.domains) {
@@ -106,7 +106,7 @@ private:
     int steps_before = 0;
     for (const Stage& stage : stages(condition, method)) {
       ++plan_.naive_legs;
-      last = leg(stage, source, target, last, seed);
+      last = leg(condition, stage, source, target, last, seed);
       planned.stages.push_back({*last, steps_before});
       const int steps = plan_.legs[*last].steps;
       for (int step = spec_.eval_every; step < steps; step += spec_.eval_every)
@@ -126,8 +126,9 @@ private:
         {total_step, evaluation(leg, step, target, Split::validation, spec_.validation_items)});
   }
 
-  std::size_t leg(const Stage& stage, const std::string& source, const std::string& target,
-                  std::optional<std::size_t> parent, std::uint64_t seed) {
+  std::size_t leg(Condition condition, const Stage& stage, const std::string& source,
+                  const std::string& target, std::optional<std::size_t> parent,
+                  std::uint64_t seed) {
     PlannedLeg leg;
     leg.parent = parent;
     leg.learning = stage.learning;
@@ -135,14 +136,13 @@ private:
     leg.reward = stage.reward;
     leg.seed = seed;
     const bool reinforced = leg.learning == Learning::reinforcement;
-    leg.steps = static_cast<int>(
-        std::lround(stage.steps_share * (reinforced ? spec_.rl.steps : spec_.steps)));
     if (stage.mixture != Mixture::target) leg.domains.push_back(source);
     if (stage.mixture != Mixture::source) leg.domains.push_back(target);
     // An even mixture is the same whichever of its two domains is called the source.
     std::sort(leg.domains.begin(), leg.domains.end(), [&](const auto& a, const auto& b) {
       return std::tie(training_hashes_.at(a), a) < std::tie(training_hashes_.at(b), b);
     });
+    leg.steps = match_.steps(condition, stage, leg.domains, target);
     leg.key = reinforced ? reinforcement_key(leg) : supervised_key(leg);
     if (const auto known = leg_by_key_.find(leg.key); known != leg_by_key_.end())
       return known->second;
@@ -167,7 +167,7 @@ private:
   }
 
   std::string supervised_key(const PlannedLeg& leg) const {
-    HashBuilder hash("leg/2");
+    HashBuilder hash("leg/3");
     hash.field("model", materials_.model_hash)
         .field("backend", materials_.backend_version)
         .field("parent", leg.parent ? plan_.legs[*leg.parent].key : std::string("base"))
@@ -184,13 +184,14 @@ private:
         .field("learning_rate_end_share", spec_.learning_rate_end_share)
         .field("grad_clip_norm", spec_.grad_clip_norm)
         .field("max_sequence_tokens", spec_.max_sequence_tokens)
+        .field("examples", spec_.examples)
         .field("corruption", static_cast<int>(leg.corruption));
     for (const std::string& name : leg.domains) hash.field("data", training_hashes_.at(name));
     return hash.hex();
   }
 
   std::string reinforcement_key(const PlannedLeg& leg) const {
-    HashBuilder hash("reinforcement leg/1");
+    HashBuilder hash("reinforcement leg/2");
     hash.field("model", materials_.model_hash)
         .field("backend", materials_.backend_version)
         .field("parent", leg.parent ? plan_.legs[*leg.parent].key : std::string("base"))
@@ -211,7 +212,8 @@ private:
         .field("learning_rate", spec_.rl.learning_rate)
         .field("learning_rate_end_share", spec_.rl.learning_rate_end_share)
         .field("grad_clip_norm", spec_.grad_clip_norm)
-        .field("max_sequence_tokens", spec_.max_sequence_tokens);
+        .field("max_sequence_tokens", spec_.max_sequence_tokens)
+        .field("examples", spec_.examples);
     for (const std::string& name : leg.domains)
       hash.field("data", training_hashes_.at(name))
           .field("protocol", reinforcement_hashes_.at(name));
@@ -234,6 +236,10 @@ private:
                                              : " (RL, random reward)";
     }
     if (leg.steps == 0) text += " (no step)";
+    const int usual =
+        leg.learning == Learning::reinforcement ? spec_.rl.steps : spec_.steps;
+    if (leg.steps != 0 && leg.steps != usual)
+      text += " (" + std::to_string(leg.steps) + " steps)";
     return text + ", seed " + std::to_string(leg.seed);
   }
 
@@ -271,6 +277,7 @@ private:
   const StudySpec& spec_;
   const Materials& materials_;
   const std::atomic<bool>* stop_;
+  BudgetMatch match_;
   std::map<std::string, Protocol> protocols_;
   std::map<std::string, std::string> training_hashes_;
   std::map<std::string, std::string> reinforcement_hashes_;

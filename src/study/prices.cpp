@@ -36,9 +36,9 @@ constexpr std::array price_keys = {PriceKey{"prefill", &Price::prefill},
                                    PriceKey{"sample", &Price::sample},
                                    PriceKey{"train", &Price::train}};
 
-class Reader {
+class PriceReader {
 public:
-  explicit Reader(std::string origin) : origin_(std::move(origin)) {}
+  explicit PriceReader(std::string origin) : origin_(std::move(origin)) {}
 
   PriceList read(const toml::table& document) const {
     PriceList list;
@@ -130,15 +130,15 @@ private:
   std::string origin_;
 };
 
-bool runs_here(const std::string& model) {
+bool runs_here(const std::string& model, bool by_path) {
   return model.starts_with("embedded:") || model.starts_with("pypi:") ||
-         model.find(':') == std::string::npos;
+         (by_path && model.find(':') == std::string::npos);
 }
 
 }  // namespace
 
 PriceList PriceList::from_toml(std::string_view text, const std::string& origin) {
-  return Reader(origin).read(parse_toml(text, origin));
+  return PriceReader(origin).read(parse_toml(text, origin));
 }
 
 PriceList PriceList::from_toml_file(const std::filesystem::path& path) {
@@ -147,9 +147,9 @@ PriceList PriceList::from_toml_file(const std::filesystem::path& path) {
 
 PriceList PriceList::built_in() { return from_toml(built_in_prices, "built-in"); }
 
-Price PriceList::of(const std::string& model) const {
+Price PriceList::of(const std::string& model, bool may_be_path) const {
   if (const auto found = models.find(model); found != models.end()) return found->second;
-  if (runs_here(model)) return {};
+  if (runs_here(model, may_be_path)) return {};
   std::vector<std::string> known;
   for (const auto& [name, price] : models) known.push_back(name);
   throw Error(Errc::invalid_argument, "prices " + origin + ": no price for the model '" + model +

@@ -26,7 +26,7 @@ Problems::Problems(const StudySpec& spec, const Materials& materials, const Plan
       problems_(spec.rl.problems),
       sequence_tokens_max_(static_cast<std::size_t>(spec.max_sequence_tokens)) {
   for (const std::string& name : leg.domains) {
-    const std::size_t size = materials.domains.at(name).dataset->size(Split::train);
+    const std::size_t size = training_examples(spec, materials.domains.at(name));
     if (size == 0)
       throw Error(Errc::bad_data, "domain " + name + ": has no training example for this study");
     const std::string hash = training_data_hash(materials, name);

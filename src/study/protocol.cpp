@@ -1,5 +1,6 @@
 #include "study/protocol.hpp"
 
+#include "grade/extra_fields.hpp"
 #include "study/index_stream.hpp"
 
 #include "xfer/hash.hpp"
@@ -11,6 +12,12 @@ namespace {
 
 std::string ask(const domains::Domain& domain, const std::string& question) {
   return domain.prompts.front().apply(question);
+}
+
+/// The question without its options, and the text of the right one, for items that are chosen.
+std::string stem_of(const Example& example) {
+  const auto stem = example.extra.find("stem");
+  return stem != example.extra.end() ? stem->second : example.question;
 }
 
 std::vector<Example> shot_examples(const domains::Domain& domain, int count) {
@@ -44,6 +51,9 @@ Protocol::Protocol(const StudySpec& spec, const Materials& materials, const std:
     : domain_(&materials.domains.at(domain)),
       renderer_(materials.renderer.get()),
       tokenizer_(&materials.tokenizer),
+      choice_(spec.scoring == "generate"
+                  ? std::nullopt
+                  : std::optional(grade::choice_score(spec.scoring))),
       max_answer_tokens_(spec.max_answer_tokens > 0 ? spec.max_answer_tokens
                                                     : domain_->max_answer_tokens),
       stop_tokens_(renderer_->stop_tokens()),
@@ -56,8 +66,12 @@ Protocol::Protocol(const StudySpec& spec, const Materials& materials, const std:
   stop_strings_.insert(stop_strings_.end(), domain_->stop_strings.begin(),
                        domain_->stop_strings.end());
   for (const Example& shot : shot_examples(*domain_, spec.shots)) {
-    shots_.push_back({"user", ask(*domain_, shot.question)});
-    shots_.push_back({"assistant", shot.solution});
+    const bool chosen = chooses(shot);
+    shots_.push_back({"user", ask(*domain_, chosen ? stem_of(shot) : shot.question)});
+    const std::vector<std::string> options =
+        chosen ? option_texts(shot) : std::vector<std::string>();
+    shots_.push_back(
+        {"assistant", chosen ? options[right_option(shot, options)] : shot.solution});
   }
   hash_ = compute_hash();
 }
@@ -69,9 +83,21 @@ std::vector<std::int32_t> Protocol::prompt(const Example& example) const {
 }
 
 Reference Protocol::reference(const Example& example) const {
+  return reference(example.id, example.question, example.solution);
+}
+
+std::vector<Reference> Protocol::options(const Example& example, bool nothing_asked) const {
+  std::vector<Reference> all;
+  for (const std::string& option : option_texts(example))
+    all.push_back(reference(example.id, nothing_asked ? "" : stem_of(example), option));
+  return all;
+}
+
+Reference Protocol::reference(const std::string& id, const std::string& question,
+                              const std::string& reply) const {
   std::vector<text::Message> messages = shots_;
-  messages.push_back({"user", ask(*domain_, example.question)});
-  messages.push_back({"assistant", example.solution});
+  messages.push_back({"user", ask(*domain_, question)});
+  messages.push_back({"assistant", reply});
   const text::RenderedExample rendered = renderer_->supervised_example(messages);
   Reference reference;
   const auto first = std::find(rendered.is_target.begin(), rendered.is_target.end(), true);
@@ -94,7 +120,7 @@ Reference Protocol::reference(const Example& example) const {
   reference.tokens.resize(token);
   reference.bytes = static_cast<std::int64_t>(kept);
   if (reference.first < 1 || reference.first >= reference.tokens.size() || reference.bytes == 0)
-    throw Error(Errc::bad_data, "domain " + domain_->name + ": item " + example.id +
+    throw Error(Errc::bad_data, "domain " + domain_->name + ": item " + id +
                                     " has an empty reference answer");
   return reference;
 }
@@ -118,6 +144,7 @@ std::string Protocol::compute_hash() const {
       .field("max_answer_tokens", max_answer_tokens_)
       .field("grader", domain_->grader->name())
       .field("grader_version", domain_->grader->version());
+  if (choice_) hash.field("choice", static_cast<int>(*choice_));
   for (const text::Message& message : shots_) hash.field(message.role, message.content);
   for (const std::int32_t token : stop_tokens_) hash.field("stop_token", token);
   for (const std::string& stop : stop_strings_) hash.field("stop_string", stop);
@@ -142,6 +169,26 @@ std::string training_data_hash(const Materials& materials, const std::string& do
       .field("renderer", materials.renderer->content_hash())
       .field("tokenizer", materials.tokenizer.content_hash())
       .hex();
+}
+
+std::size_t training_examples(const StudySpec& spec, const domains::Domain& domain) {
+  const std::size_t all = domain.dataset->size(Split::train);
+  return spec.examples > 0 ? std::min(all, static_cast<std::size_t>(spec.examples)) : all;
+}
+
+std::vector<std::string> option_texts(const Example& example) {
+  return example.choices.empty() ? grade::string_list("label", example, "labels")
+                                 : example.choices;
+}
+
+std::size_t right_option(const Example& example, const std::vector<std::string>& options) {
+  const bool lettered = !example.choices.empty();
+  for (std::size_t i = 0; i < options.size(); ++i)
+    if (example.answer == options[i] ||
+        (lettered && example.answer == std::string(1, static_cast<char>('A' + i))))
+      return i;
+  throw Error(Errc::bad_data, "item " + example.id + ": its answer '" + example.answer +
+                                  "' is none of its options");
 }
 
 std::vector<std::size_t> evaluation_items(const domains::Domain& domain, Split split, int items) {

@@ -1,6 +1,7 @@
 #include "xfer/study/result.hpp"
 
 #include "study/ledger_schema.hpp"
+#include "study/regrade.hpp"
 #include "study/spec_fields.hpp"
 #include "study/sqlite.hpp"
 
@@ -15,11 +16,12 @@ namespace {
 
 class ResultReader {
 public:
-  explicit ResultReader(const std::filesystem::path& path)
-      : path_(path), database_(path, Sqlite::Mode::read_only) {}
+  ResultReader(const std::filesystem::path& path, Grading grading)
+      : path_(path), grading_(grading), database_(path, Sqlite::Mode::read_only, "ledger") {}
 
   StudyResult read() {
     check_version();
+    if (grading_ == Grading::latest) show_latest_grading(database_);
     database_.execute("BEGIN");  // one consistent view, also while a run goes on
     StudyResult result;
     result.spec = read_stored_spec(about("spec"), path_.string());
@@ -29,6 +31,8 @@ public:
     result.xfer_version = about("xfer_version");
     read_cells(result);
     read_legs(result);
+    read_tried_rates(result);
+    read_spending(result);
     Statement seconds(database_, "SELECT total(seconds) FROM attempts");
     seconds.step();
     result.seconds = seconds.real(0);
@@ -66,6 +70,20 @@ private:
     return value;
   }
 
+  std::vector<double> numbers(const std::string& text) const {
+    std::vector<double> all;
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data(); at != end;) {
+      double value = 0.0;
+      const auto [stop, error] = std::from_chars(at, end, value);
+      if (error != std::errc() || (stop != end && *stop != ' '))
+        corrupt("'" + text + "' is not a list of numbers");
+      all.push_back(value);
+      at = stop == end ? end : stop + 1;
+    }
+    return all;
+  }
+
   Condition condition(const std::string& name) const {
     const auto parsed = parse_condition(name);
     if (!parsed) corrupt("unknown condition '" + name + "'");
@@ -95,6 +113,7 @@ private:
       evaluation.protocol_hash = select.text(4);
       if (select.integer(5) != 0) {
         evaluation.items = items(select.integer(3));
+        evaluation.legs = legs_of(select.integer(0));
         cell.evaluations.push_back(std::move(evaluation));
       }
       Curve curve = read_curve(select.integer(0));
@@ -104,6 +123,16 @@ private:
       if (!curve.points.empty() || !curve.rewards.empty()) cell.curves.push_back(std::move(curve));
     }
     return cell;
+  }
+
+  std::vector<std::string> legs_of(std::int64_t condition_id) {
+    Statement select(database_,
+                     "SELECT l.key FROM stages s JOIN legs l ON l.id = s.leg WHERE s.condition = ? "
+                     "ORDER BY s.steps_before");
+    select.bind(1, condition_id);
+    std::vector<std::string> keys;
+    while (select.step()) keys.push_back(select.text(0));
+    return keys;
   }
 
   std::vector<RewardPoint> read_rewards(std::int64_t condition_id) {
@@ -142,7 +171,9 @@ private:
                      "SELECT item_id, kind, cluster, score, extracted, truncated, completion, "
                      "answer, failure, reference_bits, first_token_bits, reference_bytes, "
                      "first_token_bytes, question, reference, prompt_tokens, sampled_tokens, "
-                     "scored_tokens FROM items WHERE evaluation = ? ORDER BY position");
+                     "scored_tokens, strict_score, strict_extracted, stopped_by_text, chosen, "
+                     "gold, option_logprobs, right_option FROM items WHERE evaluation = ? ORDER BY "
+                     "position");
     select.bind(1, evaluation);
     std::vector<ItemResult> all;
     while (select.step()) {
@@ -165,6 +196,13 @@ private:
       item.prompt_tokens = select.integer(15);
       item.sampled_tokens = select.integer(16);
       item.scored_tokens = select.integer(17);
+      item.strict_score = select.real(18);
+      item.strict_extracted = select.integer(19) != 0;
+      item.stopped_by_text = select.integer(20) != 0;
+      item.chosen = select.integer(21) != 0;
+      item.gold = select.text(22);
+      item.option_logprobs = numbers(select.text(23));
+      item.right_option = static_cast<int>(select.integer(24));
       all.push_back(std::move(item));
     }
     return all;
@@ -223,6 +261,32 @@ private:
     return curve;
   }
 
+  void read_tried_rates(StudyResult& result) {
+    Statement select(database_,
+                     "SELECT learning, rate, accuracy, bits_per_byte FROM tried_rates ORDER BY id");
+    while (select.step()) {
+      TriedRate tried;
+      if (select.text(0) == to_string(Learning::reinforcement))
+        tried.learning = Learning::reinforcement;
+      tried.rate = select.real(1);
+      tried.accuracy = select.real(2);
+      tried.bits_per_byte = select.real(3);
+      result.tried_rates.push_back(tried);
+    }
+  }
+
+  /// Of calls under way nobody knows what they cost: they count in full, as lost.
+  void read_spending(StudyResult& result) {
+    Statement sums(database_,
+                   "SELECT total(useful + pending), total(lost) + (SELECT total(amount) FROM "
+                   "reservations) FROM spending");
+    sums.step();
+    result.useful_dollars = sums.real(0) / 1e9;
+    result.lost_dollars = sums.real(1) / 1e9;
+    Statement outcome(database_, "SELECT outcome FROM attempts ORDER BY id DESC LIMIT 1");
+    if (outcome.step() && outcome.text(0).starts_with("budget:")) result.stopped = outcome.text(0);
+  }
+
   void read_legs(StudyResult& result) {
     Statement rewards(database_,
                       reward_columns("0") + "rewards r WHERE r.leg = ? ORDER BY r.step");
@@ -252,17 +316,18 @@ private:
   }
 
   std::filesystem::path path_;
+  Grading grading_;
   Sqlite database_;
 };
 
 }  // namespace
 
-StudyResult load_result(const std::filesystem::path& run_folder) {
+StudyResult load_result(const std::filesystem::path& run_folder, Grading grading) {
   const std::filesystem::path path = run_folder / "study.db";
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored))
     throw Error(Errc::io, "run folder " + run_folder.string() + ": holds no study.db");
-  return ResultReader(path).read();
+  return ResultReader(path, grading).read();
 }
 
 }  // namespace xfer::study

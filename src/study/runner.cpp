@@ -1,13 +1,20 @@
 #include "xfer/study/runner.hpp"
 
+#include "study/learning_rate.hpp"
+#include "study/metered.hpp"
+#include "study/schedule.hpp"
 #include "study/spec_fields.hpp"
 #include "study/study_run.hpp"
+#include "study/workers.hpp"
 
 #include "xfer/error.hpp"
 #include "xfer/run_blocking.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 #include <new>
+#include <optional>
 #include <thread>
 
 namespace xfer::study {
@@ -30,7 +37,7 @@ Facts facts_of(const StudySpec& spec, const Materials& materials) {
     if (!key.starts_with("domains.")) facts[key] = value;
   for (const SpecField& field : spec_fields())
     if (field.transport) facts.erase(field.dotted());
-  const bool by_name = spec.model.find(':') != std::string::npos;
+  const bool by_name = spec.backend == "tinker" || spec.model.find(':') != std::string::npos;
   facts["model"] = (by_name ? spec.model : "model file") + " " + short_hash(materials.model_hash);
   facts["renderer"] = std::string(materials.renderer->name()) + " " +
                       short_hash(materials.renderer->content_hash());
@@ -86,44 +93,107 @@ task<void> StudyRun::run() {
   Event event;
   event.text = spec_.name;
   emit(event);
-  auto base = run_base_evaluations();
-  co_await std::move(base);
-  for (std::size_t leg = 0; leg < plan_.legs.size(); ++leg) {
-    if (stopping()) cancel();
-    auto training = run_leg(leg);
-    co_await std::move(training);
-  }
+  auto checking = check_states();
+  co_await std::move(checking);
+  Schedule schedule(plan_, co_await boost::asio::this_coro::executor);
+  std::vector<task<void>> workers;
+  for (int i = 0; i < backend_.concurrency(); ++i) workers.push_back(work(schedule));
+  auto working = all_of(std::move(workers));
+  co_await std::move(working);
+  if (schedule.failure()) std::rethrow_exception(schedule.failure());
   event.kind = Event::Kind::finished;
   emit(event);
 }
 
+task<void> StudyRun::work(Schedule& schedule) {
+  try {
+    while (true) {
+      auto waiting = schedule.next();
+      const std::optional<Schedule::Job> job = co_await std::move(waiting);
+      if (!job) co_return;
+      if (stopping()) cancel();
+      auto doing = job->kind == Schedule::Job::Kind::leg ? run_leg(job->index)
+                                                         : run_base_evaluation(job->index);
+      co_await std::move(doing);
+      schedule.finished(*job);
+    }
+  } catch (...) {
+    failing_ = true;  // the others stop at their next safe point
+    schedule.failed(std::current_exception());
+  }
+}
+
+/// States may be gone that were saved somewhere else. Children first: a leg that is to be trained
+/// again needs its parent's.
+task<void> StudyRun::check_states() {
+  std::vector<bool> needed(plan_.legs.size());
+  for (std::size_t leg = plan_.legs.size(); leg-- > 0;) {
+    const PlannedLeg& planned = plan_.legs[leg];
+    LegState state = ledger_.leg(leg);
+    const bool used = needed[leg] || state.steps_done < planned.steps ||
+                      evaluations_pending(leg, planned.steps);
+    if (used && !state.checkpoint.empty()) {
+      auto asking = backend_.keep_state(loadable_form(state.checkpoint));
+      const bool there = co_await std::move(asking);
+      if (!there) {
+        ledger_.forget_training(leg);
+        state = ledger_.leg(leg);
+        Event event;
+        event.kind = Event::Kind::leg_lost;
+        event.text = planned.description;
+        emit(event);
+      }
+    }
+    const bool begins = used && state.checkpoint.empty();
+    if (begins && planned.parent) needed[*planned.parent] = true;
+  }
+}
+
 namespace {
 
-StudyResult run_in_memory(const StudySpec& spec, const RunOptions& given, Backend* backend,
+StudyResult run_in_memory(const StudySpec& asked, const RunOptions& given, Backend* backend,
                           const DomainSet& own_domains, const RunTuning& tuning) {
   RunOptions options = given;
   options.run_folder = absolute_folder(given.run_folder);
   std::vector<std::string> own_names;
   for (const auto& [name, domain] : own_domains) own_names.push_back(name);
-  validate(spec, own_names);
-  DomainSet domains = open_domains(spec, own_domains);
+  validate(asked, own_names);
+  if (study_parts(asked).size() > 1)
+    throw Error(Errc::invalid_argument,
+                "study: `models` and [ablation] make several studies of one, each with a run "
+                "folder of its own; run the parts (study_parts) one by one");
+  const std::optional<Price> price = price_of_calls(asked);
+  DomainSet domains = open_domains(asked, own_domains);
   Ledger ledger(options.run_folder);
   ledger.set_commit_hook(tuning.on_commit);
   std::unique_ptr<Backend> opened;
   if (!backend) {
-    opened = open_backend(spec);
+    opened = open_backend(asked, options.record_file);
     backend = opened.get();
   }
+  StudySpec spec = with_learning_rates(asked, *backend);
+  const RateSearch search = search_learning_rates(spec, options, *backend, domains, tuning);
   const Materials materials = gather_materials(spec, *backend, std::move(domains));
   const Plan plan = make_plan(spec, materials, options.stop);
   ledger.start(spec, facts_of(spec, materials), about(spec, materials, *backend), plan);
+  ledger.note_tried_rates(search.tried);
+  Budget budget(limits_of(spec.budget, search.dollars), ledger.spending(),
+                [&](const Spend& spend) { ledger.keep(spend); });
+  std::optional<Meter> meter;
+  std::unique_ptr<Backend> metered;
+  if (price) {
+    meter.emplace(*price, budget);
+    metered = make_metered_backend(*backend, *meter);
+    backend = metered.get();
+  }
   try {
     StudyRun run(spec, materials, plan, *backend, ledger, options, tuning);
     run_blocking(run.run());
     ledger.note_outcome("finished");
   } catch (const Error& e) {
+    const std::string limit = e.code() == Errc::cancelled ? budget.reached() : "";
     try {
-      ledger.note_outcome(to_string(e.code()));
+      ledger.note_outcome(limit.empty() ? to_string(e.code()) : std::string_view(limit));
     } catch (const Error&) {
       // The first failure is the one to tell; it may be the very disk that this needs.
     }
@@ -133,7 +203,7 @@ StudyResult run_in_memory(const StudySpec& spec, const RunOptions& given, Backen
       event.text = e.what();
       options.on_event(event);
     }
-    throw;
+    if (limit.empty()) throw;
   }
   return load_result(options.run_folder);
 }
@@ -155,8 +225,9 @@ StudyResult run_study(const StudySpec& spec, const RunOptions& options, Backend*
   }
 }
 
-StudyResult run_study(const StudySpec& spec, const RunOptions& options) {
-  return run_study(spec, options, nullptr, {}, RunTuning{});
+StudyResult run_study(const StudySpec& spec, const RunOptions& options,
+                      const DomainSet& own_domains) {
+  return run_study(spec, options, nullptr, own_domains, RunTuning{});
 }
 
 StudyResult run_study(const StudySpec& spec, const RunOptions& options, Backend& backend,

@@ -5,6 +5,7 @@
 
 #include "xfer/domains/domain.hpp"
 #include "xfer/study/model_names.hpp"
+#include "xfer/tinker/lora_alpha.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,62 +17,6 @@
 
 namespace xfer::study {
 namespace {
-
-constexpr std::array fields = {
-    SpecField{"", "name", [](StudySpec& s) -> FieldPointer { return &s.name; }},
-    SpecField{"", "model", [](StudySpec& s) -> FieldPointer { return &s.model; }},
-    SpecField{"", "renderer", [](StudySpec& s) -> FieldPointer { return &s.renderer; }},
-    SpecField{"", "threads", [](StudySpec& s) -> FieldPointer { return &s.threads; }, 0, 1024,
-              false, true},
-    SpecField{"", "price_file", [](StudySpec& s) -> FieldPointer { return &s.price_file; }, 0, 0,
-              false, true, "", true},
-    SpecField{"", "priced_as", [](StudySpec& s) -> FieldPointer { return &s.priced_as; }, 0, 0,
-              false, true, "", true},
-    SpecField{"train", "steps", [](StudySpec& s) -> FieldPointer { return &s.steps; }, 1, 1e6},
-    SpecField{"train", "batch_size", [](StudySpec& s) -> FieldPointer { return &s.batch_size; }, 1,
-              4096},
-    SpecField{"train", "rank", [](StudySpec& s) -> FieldPointer { return &s.lora.rank; }, 0, 1024},
-    SpecField{"train", "alpha", [](StudySpec& s) -> FieldPointer { return &s.lora.alpha; }, 0, 1e4,
-              true},
-    SpecField{"train", "train_attn",
-              [](StudySpec& s) -> FieldPointer { return &s.lora.train_attn; }},
-    SpecField{"train", "train_mlp", [](StudySpec& s) -> FieldPointer { return &s.lora.train_mlp; }},
-    SpecField{"train", "train_unembed",
-              [](StudySpec& s) -> FieldPointer { return &s.lora.train_unembed; }},
-    SpecField{"train", "learning_rate",
-              [](StudySpec& s) -> FieldPointer { return &s.learning_rate; }, 0, 10, true},
-    SpecField{"train", "learning_rate_end_share",
-              [](StudySpec& s) -> FieldPointer { return &s.learning_rate_end_share; }, 0, 1},
-    SpecField{"train", "grad_clip_norm",
-              [](StudySpec& s) -> FieldPointer { return &s.grad_clip_norm; }, 0, 1e9},
-    SpecField{"train", "max_sequence_tokens",
-              [](StudySpec& s) -> FieldPointer { return &s.max_sequence_tokens; }, 8, 1 << 20},
-    SpecField{"rl", "steps", [](StudySpec& s) -> FieldPointer { return &s.rl.steps; }, 1, 1e6},
-    SpecField{"rl", "problems", [](StudySpec& s) -> FieldPointer { return &s.rl.problems; }, 1,
-              4096},
-    SpecField{"rl", "group_size", [](StudySpec& s) -> FieldPointer { return &s.rl.group_size; }, 1,
-              1024},
-    SpecField{"rl", "temperature", [](StudySpec& s) -> FieldPointer { return &s.rl.temperature; },
-              0, 10, true},
-    SpecField{"rl", "loss", [](StudySpec& s) -> FieldPointer { return &s.rl.loss; }, 0, 0, false,
-              false, "importance_sampling, ppo, cispo"},
-    SpecField{"rl", "advantage", [](StudySpec& s) -> FieldPointer { return &s.rl.advantage; }, 0, 0,
-              false, false, "group, grpo, reinforce"},
-    SpecField{"rl", "learning_rate",
-              [](StudySpec& s) -> FieldPointer { return &s.rl.learning_rate; }, 0, 10, true},
-    SpecField{"rl", "learning_rate_end_share",
-              [](StudySpec& s) -> FieldPointer { return &s.rl.learning_rate_end_share; }, 0, 1},
-    SpecField{"rl", "max_staleness",
-              [](StudySpec& s) -> FieldPointer { return &s.rl.max_staleness; }, 0, 1024},
-    SpecField{"eval", "items", [](StudySpec& s) -> FieldPointer { return &s.items; }, 1, 1e6},
-    SpecField{"eval", "validation_items",
-              [](StudySpec& s) -> FieldPointer { return &s.validation_items; }, 0, 1e6},
-    SpecField{"eval", "eval_every", [](StudySpec& s) -> FieldPointer { return &s.eval_every; }, 1,
-              1e6},
-    SpecField{"eval", "shots", [](StudySpec& s) -> FieldPointer { return &s.shots; }, 0, 64},
-    SpecField{"eval", "max_answer_tokens",
-              [](StudySpec& s) -> FieldPointer { return &s.max_answer_tokens; }, 0, 1 << 15},
-};
 
 std::string spell_number(double value) {
   if (std::abs(value) < 1e15 && value == std::floor(value))
@@ -141,11 +86,68 @@ void check_lists(const StudySpec& spec, const std::vector<std::string>& known_do
              "must be at most 9223372036854775807 (got " + std::to_string(seed) + ")");
 }
 
+/// The members of the lists that are empty by default.
+void check_list_members(StudySpec& spec) {
+  for (const SpecList& list : spec_lists()) {
+    std::visit(
+        [&](const auto* values) {
+          using T = typename std::decay_t<decltype(*values)>::value_type;
+          if (values->empty()) return;
+          refuse_repeats(*values, list.dotted());
+          if constexpr (!std::is_same_v<T, std::string>) {
+            for (const T value : *values) {
+              const auto number = static_cast<double>(value);
+              if (!(number > list.min && number <= list.max))
+                refuse(list.dotted(),
+                       "must be " + allowed_values(list) + " (got " + spell_number(number) + ")");
+            }
+          }
+        },
+        list.member(spec));
+  }
+  for (const std::string& model : spec.models) check_name("models", model);
+}
+
+/// What a Tinker service cannot do.
+void check_service(const StudySpec& spec) {
+  if (!spec.base_url.empty() && !spec.base_url.starts_with("http://") &&
+      !spec.base_url.starts_with("https://"))
+    refuse("base_url", "must begin with http:// or https:// (got '" + spec.base_url + "')");
+  if (spec.lora.rank < 1)
+    refuse("train.rank", "must be at least 1 with backend = \"tinker\": services train adapters");
+  if (spec.lora.alpha != tinker::service_lora_alpha)
+    refuse("train.alpha", "must be 32 with backend = \"tinker\": services know no other (got " +
+                              spell_number(spec.lora.alpha) + ")");
+}
+
 std::string spell_list(const std::vector<std::string>& items) { return "[" + listed(items) + "]"; }
+
+std::string spell_members(const SpecList& list, StudySpec& spec) {
+  std::vector<std::string> items;
+  std::visit(
+      [&](const auto* values) {
+        for (const auto& value : *values) {
+          using T = std::decay_t<decltype(value)>;
+          if constexpr (std::is_same_v<T, int>) items.push_back(std::to_string(value));
+          if constexpr (std::is_same_v<T, double>) items.push_back(spell(value));
+          if constexpr (std::is_same_v<T, std::string>)
+            items.push_back(spell(std::string_view(value)));
+        }
+      },
+      list.member(spec));
+  return spell_list(items);
+}
 
 }  // namespace
 
-std::span<const SpecField> spec_fields() { return fields; }
+std::string allowed_values(const SpecList& list) {
+  StudySpec probe;
+  const ListPointer member = list.member(probe);
+  if (std::holds_alternative<std::vector<std::string>*>(member)) return "a list of strings";
+  const bool whole = std::holds_alternative<std::vector<int>*>(member);
+  return std::string("a list of ") + (whole ? "integers" : "numbers") + " above " +
+         spell_number(list.min) + " to " + spell_number(list.max);
+}
 
 std::string allowed_values(const SpecField& field) {
   StudySpec probe;
@@ -155,7 +157,7 @@ std::string allowed_values(const SpecField& field) {
     return field.choices.empty() ? "a string" : "one of " + std::string(field.choices);
   const std::string kind = std::holds_alternative<int*>(member) ? "an integer " : "a number ";
   return kind + (field.above_min ? "above " : "from ") + spell_number(field.min) + " to " +
-         spell_number(field.max);
+         spell_number(field.max) + (field.zero_is_auto ? ", or \"auto\"" : "");
 }
 
 std::string range_problem(const SpecField& field, double value) {
@@ -205,7 +207,7 @@ std::vector<std::pair<std::string, std::string>> spelled_out(const StudySpec& sp
   StudySpec copy = spec;
   std::vector<std::pair<std::string, std::string>> all;
   const auto add_section = [&](std::string_view section) {
-    for (const SpecField& field : fields) {
+    for (const SpecField& field : spec_fields()) {
       if (field.section != section) continue;
       const std::string text = std::visit(
           [](auto* value) -> std::string {
@@ -216,8 +218,11 @@ std::vector<std::pair<std::string, std::string>> spelled_out(const StudySpec& sp
             if constexpr (std::is_same_v<T, std::string>) return spell(std::string_view(*value));
           },
           field.member(copy));
-      all.emplace_back(field.dotted(), text);
+      const bool is_auto = field.zero_is_auto && text == "0.0";
+      all.emplace_back(field.dotted(), is_auto ? "\"auto\"" : text);
     }
+    for (const SpecList& list : spec_lists())
+      if (list.section == section) all.emplace_back(list.dotted(), spell_members(list, copy));
   };
   add_section("");
   std::vector<std::string> items;
@@ -235,13 +240,13 @@ std::vector<std::pair<std::string, std::string>> spelled_out(const StudySpec& sp
   all.emplace_back("seeds", spell_list(items));
   for (const auto& [name, path] : spec.domain_files)
     all.emplace_back("domains." + name, spell(std::string_view(path.string())));
-  for (const std::string_view section : {"train", "rl", "eval"}) add_section(section);
+  for (const std::string_view section : spec_sections) add_section(section);
   return all;
 }
 
 void validate(const StudySpec& spec, const std::vector<std::string>& more_domains) {
   StudySpec copy = spec;
-  for (const SpecField& field : fields) {
+  for (const SpecField& field : spec_fields()) {
     const FieldPointer member = field.member(copy);
     const auto* name = std::get_if<std::string*>(&member);
     if (name && !(field.may_be_empty && (*name)->empty())) check_name(field.dotted(), **name);
@@ -249,9 +254,11 @@ void validate(const StudySpec& spec, const std::vector<std::string>& more_domain
     if (const auto* text = std::get_if<std::string*>(&member))
       problem = choice_problem(field, **text);
     if (const auto* whole = std::get_if<int*>(&member)) problem = range_problem(field, **whole);
-    if (const auto* real = std::get_if<double*>(&member)) problem = range_problem(field, **real);
+    if (const auto* real = std::get_if<double*>(&member))
+      if (!(field.zero_is_auto && **real == 0.0)) problem = range_problem(field, **real);
     if (!problem.empty()) refuse(field.dotted(), problem);
   }
+  check_list_members(copy);
   if (spec.lora.seed != 0)
     refuse("lora.seed", "must be 0: the adapters' seeds are derived from `seeds` (got " +
            std::to_string(spec.lora.seed) + ")");
@@ -274,7 +281,15 @@ void validate(const StudySpec& spec, const std::vector<std::string>& more_domain
   }
   known.insert(known.end(), more_domains.begin(), more_domains.end());
   check_lists(spec, known);
+  if (spec.backend == "tinker") {
+    check_service(spec);
+    return;
+  }
+  for (const auto& [key, value] : {std::pair("base_url", spec.base_url),
+                                   std::pair("tokenizer", spec.tokenizer)})
+    if (!value.empty()) refuse(key, "is only for backend = \"tinker\"");
   check_model_name(spec.model);
+  for (const std::string& model : spec.models) check_model_name(model);
 }
 
 SpecError::SpecError(std::string key, const std::string& what)

@@ -4,6 +4,7 @@
 #include "xfer/error.hpp"
 #include "xfer/study/spec.hpp"
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@ namespace xfer::study {
 using FieldPointer = std::variant<int*, double*, bool*, std::string*>;
 
 struct SpecField {
-  /// "" for the top level, else "train", "rl" or "eval".
+  /// "" for the top level, else one of `spec_sections`.
   std::string_view section;
   std::string_view key;
   FieldPointer (*member)(StudySpec&);
@@ -31,6 +32,8 @@ struct SpecField {
   std::string_view choices = "";
   /// A string that may be left empty.
   bool may_be_empty = false;
+  /// A number whose 0 a file spells "auto".
+  bool zero_is_auto = false;
 
   /// "train.steps"
   std::string dotted() const {
@@ -39,6 +42,31 @@ struct SpecField {
 };
 
 std::span<const SpecField> spec_fields();
+
+/// The sections that hold keys of fields and lists.
+inline constexpr std::array<std::string_view, 6> spec_sections = {
+    "train", "rl", "eval", "hypotheses", "budget", "ablation"};
+
+using ListPointer =
+    std::variant<std::vector<std::string>*, std::vector<double>*, std::vector<int>*>;
+
+/// A key that holds a list, empty by default.
+struct SpecList {
+  std::string_view section;
+  std::string_view key;
+  ListPointer (*member)(StudySpec&);
+  /// Allowed range of its numbers, without `min` itself.
+  double min = 0.0;
+  double max = 0.0;
+
+  std::string dotted() const {
+    return (section.empty() ? "" : std::string(section) + ".") + std::string(key);
+  }
+};
+
+std::span<const SpecList> spec_lists();
+/// "a list of numbers above 0 to 10"
+std::string allowed_values(const SpecList& list);
 
 /// "" when the value is allowed, else "an integer from 1 to 4096 (got 0)".
 std::string range_problem(const SpecField& field, double value);

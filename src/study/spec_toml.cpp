@@ -25,14 +25,22 @@ public:
   StudySpec read(const toml::table& document) {
     StudySpec spec;
     read_section(document, "", spec);
-    for (const std::string section : {"train", "rl", "eval"})
+    for (const std::string_view name : spec_sections) {
+      const std::string section(name);
       if (const toml::node* node = document.get(section))
         read_section(as_table(*node, section), section, spec);
+    }
     if (const toml::node* node = document.get("domains"))
       read_domains(as_table(*node, "domains"), spec);
     if (!document.contains("conditions")) spec.conditions = default_conditions(spec.methods);
-    if (spec.model.find(':') == std::string::npos)
+    const bool here = spec.backend != "tinker";  // a service's names are no paths
+    if (here && spec.model.find(':') == std::string::npos)
       spec.model = resolved(spec.model, "model", *document.get("model")).string();
+    if (!spec.tokenizer.empty() && spec.tokenizer.find(':') == std::string::npos)
+      spec.tokenizer = resolved(spec.tokenizer, "tokenizer", *document.get("tokenizer")).string();
+    for (std::string& model : spec.models)
+      if (here && model.find(':') == std::string::npos)
+        model = resolved(model, "models", *document.get("models")).string();
     if (!spec.price_file.empty())
       spec.price_file =
           resolved(spec.price_file, "price_file", *document.get("price_file")).string();
@@ -69,10 +77,14 @@ private:
 
   static std::vector<std::string> keys_of(std::string_view section) {
     std::vector<std::string> keys;
-    if (section.empty())
-      keys = {"pairs", "conditions", "methods", "seeds", "domains", "train", "rl", "eval"};
+    if (section.empty()) {
+      keys = {"pairs", "conditions", "methods", "seeds", "domains"};
+      keys.insert(keys.end(), spec_sections.begin(), spec_sections.end());
+    }
     for (const SpecField& field : spec_fields())
       if (field.section == section) keys.emplace_back(field.key);
+    for (const SpecList& list : spec_lists())
+      if (list.section == section) keys.emplace_back(list.key);
     return keys;
   }
 
@@ -85,6 +97,13 @@ private:
     return did_you_mean(key, keys_of(section));
   }
 
+  void read_top_level(const std::string& name, const toml::node& node, StudySpec& spec) const {
+    if (name == "pairs") read_pairs(node, spec);
+    if (name == "conditions") read_conditions(node, spec);
+    if (name == "methods") read_methods(node, spec);
+    if (name == "seeds") read_seeds(node, spec);
+  }
+
   void read_section(const toml::table& table, const std::string& section, StudySpec& spec) const {
     const std::vector<std::string> allowed = keys_of(section);
     for (const auto& [key, node] : table) {
@@ -93,13 +112,40 @@ private:
         refuse(key.source(), "unknown key '" + name + "'" +
                                  (section.empty() ? "" : " in [" + section + "]") +
                                  hint(name, section) + " (allowed: " + listed(allowed) + ")");
-      if (name == "pairs") read_pairs(node, spec);
-      if (name == "conditions") read_conditions(node, spec);
-      if (name == "methods") read_methods(node, spec);
-      if (name == "seeds") read_seeds(node, spec);
+      if (section.empty()) read_top_level(name, node, spec);
       for (const SpecField& field : spec_fields())
         if (field.section == section && field.key == name) read_field(node, field, spec);
+      for (const SpecList& list : spec_lists())
+        if (list.section == section && list.key == name) read_list(node, list, spec);
     }
+  }
+
+  void read_list(const toml::node& node, const SpecList& list, StudySpec& spec) const {
+    const auto refuse_kind = [&](const toml::node& wrong) {
+      refuse(wrong, "'" + std::string(list.key) + "' must be " + allowed_values(list) + " (got " +
+                        toml_kind(wrong) + ")");
+    };
+    if (!node.is_array()) refuse_kind(node);
+    std::visit(
+        [&](auto* values) {
+          using T = typename std::decay_t<decltype(*values)>::value_type;
+          values->clear();
+          for (const toml::node& item : *node.as_array()) {
+            if constexpr (std::is_same_v<T, std::string>) {
+              if (!item.is_string()) refuse_kind(item);
+              values->push_back(**item.as_string());
+            } else {
+              const bool fits = std::is_same_v<T, int> ? item.is_integer() : item.is_number();
+              if (!fits) refuse_kind(item);
+              const double number = item.is_integer() ? static_cast<double>(**item.as_integer())
+                                                      : **item.as_floating_point();
+              if (!(number > list.min && number <= list.max))
+                refuse(item, "'" + std::string(list.key) + "' must be " + allowed_values(list));
+              values->push_back(static_cast<T>(number));
+            }
+          }
+        },
+        list.member(spec));
   }
 
   void read_field(const toml::node& node, const SpecField& field, StudySpec& spec) const {
@@ -124,6 +170,10 @@ private:
             check_range(static_cast<double>(whole));
             *value = static_cast<int>(whole);
           } else if constexpr (std::is_same_v<T, double>) {
+            if (field.zero_is_auto && node.is_string() && **node.as_string() == "auto") {
+              *value = 0.0;
+              return;
+            }
             if (!node.is_number()) wrong_kind();
             *value = node.is_integer() ? static_cast<double>(**node.as_integer())
                                        : **node.as_floating_point();
@@ -269,8 +319,11 @@ std::string StudySpec::to_toml() const {
     sections[section] +=
         (section == "domains" ? spell(std::string_view(key)) : key) + " = " + value + "\n";
   }
-  for (const std::string section : {"domains", "train", "rl", "eval"})
+  const auto add = [&](const std::string& section) {
     if (sections.count(section)) top += "\n[" + section + "]\n" + sections[section];
+  };
+  add("domains");
+  for (const std::string_view section : spec_sections) add(std::string(section));
   return top;
 }
 

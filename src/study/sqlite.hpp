@@ -1,72 +1,11 @@
-// The little of SQLite's C interface that the ledger needs, with errors that name the file.
+// The ledger's way to its database.
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-
-struct sqlite3;
-struct sqlite3_stmt;
+#include "files/sqlite.hpp"
 
 namespace xfer::study {
 
-class Sqlite;
-
-/// One prepared statement. Use as: bind all, then `step` until false; `reset` to use it again.
-class Statement {
-public:
-  Statement(Sqlite& database, std::string_view sql);
-
-  Statement& bind(int index, std::int64_t value);
-  Statement& bind(int index, int value) { return bind(index, static_cast<std::int64_t>(value)); }
-  Statement& bind(int index, double value);
-  Statement& bind(int index, std::string_view value);
-  /// Nothing is stored as NULL.
-  Statement& bind(int index, const std::optional<double>& value);
-  /// Whether there is a row.
-  bool step();
-  /// Runs a statement that gives no rows and makes it ready for the next use.
-  void run();
-  void reset();
-
-  std::int64_t integer(int column) const;
-  double real(int column) const;
-  /// Nothing for NULL.
-  std::optional<double> optional_real(int column) const;
-  /// Any bytes, zeros included.
-  std::string text(int column) const;
-
-private:
-  void check(int code);
-  struct Finalize {
-    void operator()(sqlite3_stmt* statement) const noexcept;
-  };
-  Sqlite* database_;
-  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
-};
-
-/// A connection. Not for use by several threads at once.
-class Sqlite {
-public:
-  enum class Mode { read_only, read_write };
-  /// Throws `io` naming the file, or `bad_data` when it is not a database.
-  Sqlite(const std::filesystem::path& path, Mode mode);
-
-  void execute(const std::string& sql);
-  const std::filesystem::path& path() const noexcept { return path_; }
-  sqlite3* handle() const noexcept { return handle_.get(); }
-  /// Throws the error that the connection last saw: full disk, no permission, not a database.
-  [[noreturn]] void fail(const std::string& doing) const;
-
-private:
-  struct Close {
-    void operator()(sqlite3* handle) const noexcept;
-  };
-  std::filesystem::path path_;
-  std::unique_ptr<sqlite3, Close> handle_;
-};
+using files::Sqlite;
+using files::Statement;
 
 }  // namespace xfer::study

@@ -27,6 +27,8 @@
 
 namespace xfer::study {
 
+class Schedule;
+
 /// What tests of interruption set; the defaults are right for everything else.
 struct RunTuning {
   /// Called around every ledger transaction.
@@ -108,6 +110,9 @@ private:
     std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   };
 
+  /// One of several that share the plan's work.
+  task<void> work(Schedule& schedule);
+  task<void> check_states();
   task<void> run_leg(std::size_t index);
   task<void> open_leg(LegCursor& cursor);
   task<void> train_step(LegCursor& cursor, const TrainingData& data);
@@ -125,7 +130,7 @@ private:
   double learning_rate(const PlannedLeg& leg, int step) const;
   bool evaluations_pending(std::size_t leg, int step);
 
-  task<void> run_base_evaluations();
+  task<void> run_base_evaluation(std::size_t index);
   task<void> run_evaluation(std::size_t index, std::shared_ptr<Sampler> sampler);
   task<void> answer_items(ItemQueue& queue);
   task<void> report_tokens(ItemQueue& queue);
@@ -134,13 +139,15 @@ private:
                              std::string answer);
   task<std::shared_ptr<Sampler>> base_sampler();
   task<ItemResult> answer_item(ItemQueue& queue, int position);
+  task<std::string> write_answer(ItemQueue& queue, const Example& example, ItemResult& item);
+  task<void> choose_option(ItemQueue& queue, const Example& example, ItemResult& item);
   void commit_answers(ItemQueue& queue, bool finished);
   void announce_reused(std::size_t evaluation);
 
   std::filesystem::path state_folder(std::size_t leg) const;
   std::string stored_form(const std::string& checkpoint) const;
   std::string loadable_form(const std::string& stored) const;
-  bool stopping() const { return options_.stop && options_.stop->load(); }
+  bool stopping() const { return failing_ || (options_.stop && options_.stop->load()); }
   [[noreturn]] void cancel() const;
   void emit(Event event);
 
@@ -154,6 +161,8 @@ private:
   Progress progress_;
   std::vector<std::vector<std::size_t>> evaluations_of_leg_;
   std::shared_ptr<Sampler> base_sampler_;
+  /// Something else of the study has failed.
+  bool failing_ = false;
   boost::asio::thread_pool graders_;
 };
 

@@ -81,7 +81,7 @@ TrainingData::TrainingData(const StudySpec& spec, const Materials& materials,
       sequence_tokens_max_(static_cast<std::size_t>(spec.max_sequence_tokens)) {
   for (const std::string& name : leg.domains) {
     const domains::Domain& domain = materials.domains.at(name);
-    const std::size_t size = domain.dataset->size(Split::train);
+    const std::size_t size = training_examples(spec, domain);
     if (size == 0 || (size < 2 && corruption_ == Corruption::format_only))
       throw Error(Errc::bad_data, "domain " + name + ": " + std::to_string(size) +
                                       " training examples are too few for this study");

@@ -39,9 +39,9 @@ constexpr Convention conventions[] = {
     {"deepseek-r1-qwen", patterns::qwen2, false, true, false},
 };
 
-class Reader {
+class GgufReader {
 public:
-  explicit Reader(const std::filesystem::path& path) : file_(files::Gguf::open(path)) {}
+  explicit GgufReader(const std::filesystem::path& path) : file_(files::Gguf::open(path)) {}
 
   TokenizerParts run() {
     const std::string& model = file_.string("tokenizer.ggml.model");
@@ -236,7 +236,7 @@ private:
 }  // namespace
 
 TokenizerParts parts_from_gguf(const std::filesystem::path& path) {
-  return Reader(path).run();
+  return GgufReader(path).run();
 }
 
 }  // namespace xfer::text

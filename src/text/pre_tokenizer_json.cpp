@@ -3,7 +3,7 @@
 namespace xfer::text {
 namespace {
 
-class Reader {
+class PreTokenizerReader {
 public:
   void read(const JsonField& field) {
     const std::string type = field["type"].text();
@@ -67,7 +67,7 @@ private:
 
 std::vector<std::unique_ptr<Splitter>> read_pre_tokenizer(const JsonField& field) {
   if (field.is_null()) field.not_supported("a ByteLevel step is needed (got null)");
-  Reader reader;
+  PreTokenizerReader reader;
   reader.read(field);
   return reader.take(field);
 }

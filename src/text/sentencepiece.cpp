@@ -9,7 +9,6 @@
 namespace xfer::text {
 namespace {
 
-constexpr std::string_view space_mark = "\xE2\x96\x81";
 
 }  // namespace
 

@@ -18,6 +18,9 @@
 
 namespace xfer::text {
 
+/// U+2581, how these vocabularies spell a space.
+inline constexpr std::string_view space_mark = "\xE2\x96\x81";
+
 /// Where a space is put in front of a text, so that its first word is the word it is elsewhere.
 enum class SpacePrefix {
   none,

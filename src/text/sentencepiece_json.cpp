@@ -1,13 +1,13 @@
 #include "text/sentencepiece_json.hpp"
 
+#include "text/sentencepiece.hpp"
+
 namespace xfer::text {
 namespace {
 
-constexpr const char* space_mark = "\xE2\x96\x81";
-
-class Reader {
+class SentencePieceReader {
 public:
-  explicit Reader(TokenizerParts& parts) : parts_(parts) {}
+  explicit SentencePieceReader(TokenizerParts& parts) : parts_(parts) {}
 
   void read_normalizer(const JsonField& field) {
     if (field.is_null()) return;
@@ -17,10 +17,10 @@ public:
       for (std::size_t i = 0; i < list.array_size(); ++i) read_normalizer(list.at(i));
     } else if (type == "Replace") {
       demand(field["pattern"]["String"], " ");
-      demand(field["content"], space_mark);
+      demand(field["content"], std::string(space_mark));
       marks_spaces_ = true;
     } else if (type == "Prepend") {
-      demand(field["prepend"], space_mark);
+      demand(field["prepend"], std::string(space_mark));
       parts_.space_prefix = SpacePrefix::each;
     } else {
       field["type"].not_supported("no such normalizer here (got \"" + type +
@@ -34,7 +34,7 @@ public:
     if (type == "Split" && marks_spaces_) {
       demand(field["pattern"]["String"], " ");  // of which the normalizer left none
     } else if (type == "Metaspace") {
-      demand(field["replacement"], space_mark);
+      demand(field["replacement"], std::string(space_mark));
       if (field["split"].flag_or(true)) field["split"].not_supported("must be false");
       const std::string scheme = field["prepend_scheme"].text_or("always");
       if (scheme == "always") {
@@ -84,7 +84,7 @@ private:
 }  // namespace
 
 void read_sentencepiece_steps(const JsonField& root, TokenizerParts& parts) {
-  Reader reader(parts);
+  SentencePieceReader reader(parts);
   reader.read_normalizer(root["normalizer"]);
   reader.read_pre_tokenizer(root["pre_tokenizer"]);
   reader.read_decoder(root["decoder"]);

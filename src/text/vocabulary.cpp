@@ -14,7 +14,7 @@ static_assert(std::endian::native == std::endian::little, "keys are loaded as th
 constexpr std::size_t short_max = 7;
 constexpr std::uint64_t long_mark = std::uint64_t{0xFF} << 56U;
 // An odd number without pattern: 2^64 divided by the golden ratio.
-constexpr std::uint64_t spread = 0x9E3779B97F4A7C15U;
+constexpr std::uint64_t id_spread = 0x9E3779B97F4A7C15U;
 
 std::uint64_t load64(const char* p) noexcept {
   std::uint64_t value = 0;
@@ -41,12 +41,12 @@ std::uint64_t key_of(std::string_view bytes) noexcept {
     if (n > 0) key |= at(0) | at(n / 2) | at(n - 1);
     return key;
   }
-  std::uint64_t hash = n * spread;
+  std::uint64_t hash = n * id_spread;
   for (std::size_t i = 0; i + 8 < n; i += 8) {
-    hash = (hash ^ load64(p + i)) * spread;
+    hash = (hash ^ load64(p + i)) * id_spread;
     hash ^= hash >> 29U;
   }
-  hash = (hash ^ load64(p + n - 8)) * spread;
+  hash = (hash ^ load64(p + n - 8)) * id_spread;
   hash ^= hash >> 32U;
   return hash | long_mark;
 }
@@ -54,7 +54,7 @@ std::uint64_t key_of(std::string_view bytes) noexcept {
 }  // namespace
 
 std::size_t Vocabulary::slot_of(std::uint64_t key) const noexcept {
-  return static_cast<std::size_t>((key * spread) >> shift_);
+  return static_cast<std::size_t>((key * id_spread) >> shift_);
 }
 
 void Vocabulary::insert(Slot slot) noexcept {

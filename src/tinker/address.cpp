@@ -11,14 +11,6 @@
 namespace xfer::tinker {
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return out;
-}
-
 /// "example.org" covers itself and what ends in ".example.org"; a port must match when given.
 bool covers(std::string entry, const Address& service) {
   if (entry == "*") return true;
@@ -30,6 +22,14 @@ bool covers(std::string entry, const Address& service) {
 }
 
 }  // namespace
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
 
 std::string Address::host_port() const {
   const bool v6 = host.find(':') != std::string::npos;

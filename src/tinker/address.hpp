@@ -10,6 +10,9 @@
 
 namespace xfer::tinker {
 
+/// ASCII letters in lower case.
+std::string lower(std::string_view text);
+
 struct Address {
   Address() = default;
   bool tls = false;

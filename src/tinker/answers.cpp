@@ -103,6 +103,7 @@ ClientConfig read_client_config(std::string_view body) {
     out.billing_exception_max_pause_duration =
         std::chrono::seconds(static_cast<int>(std::min(std::max(*pause, 0.0), 1e6)));
   out.idempotent_steps = optional_field<bool>(in, "idempotent_steps", what).value_or(false);
+  out.unsigned_seeds = optional_field<bool>(in, "unsigned_seeds", what).value_or(false);
   return out;
 }
 
@@ -131,6 +132,13 @@ std::string read_session_id(std::string_view body) {
 }
 std::string read_request_id(std::string_view body) {
   return read_text(body, "request_id", "answer to a request");
+}
+std::vector<std::string> read_sample_sequence_ids(std::string_view body) {
+  const std::string what = "answer to asample";
+  const Json in = parse_object(body, what);
+  const auto found = in.find("sample_sequence_ids");
+  if (found == in.end() || found->is_null()) return {};
+  return read_texts(in, "sample_sequence_ids", what);
 }
 std::string read_model_id(std::string_view body) {
   return read_text(body, "model_id", "create_model result");

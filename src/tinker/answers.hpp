@@ -21,6 +21,8 @@ std::vector<ServerModel> read_capabilities(std::string_view body);
 std::string read_session_id(std::string_view body);
 /// The id of a future.
 std::string read_request_id(std::string_view body);
+/// The names of the sequences to come, in the answer to a request for samples; may be none.
+std::vector<std::string> read_sample_sequence_ids(std::string_view body);
 /// Results of futures.
 std::string read_model_id(std::string_view body);
 std::string read_path(std::string_view body);

@@ -68,9 +68,10 @@ task<TrainingClient> ServiceClient::create_training_client(std::string base_mode
                                                            TrainingOptions options) const {
   return on_core(owner_, create_model(owner_, std::move(base_model), std::move(options)));
 }
-task<TrainingClient> ServiceClient::create_training_client_from_state(std::string path,
-                                                                      bool with_optimizer) const {
-  return on_core(owner_, create_model_from_state(owner_, std::move(path), with_optimizer));
+task<TrainingClient> ServiceClient::create_training_client_from_state(
+    std::string path, bool with_optimizer, Metadata user_metadata) const {
+  return on_core(owner_, create_model_from_state(owner_, std::move(path), with_optimizer,
+                                                 std::move(user_metadata)));
 }
 task<SamplingClient> ServiceClient::create_sampling_client_of_model(std::string base_model) const {
   return on_core(owner_, create_sampler(owner_, std::move(base_model), ""));

@@ -1,5 +1,6 @@
 #include "tinker/connection.hpp"
 
+#include "tinker/address.hpp"
 #include "tinker/base64.hpp"
 #include "tinker/tls.hpp"
 #include "tinker/zstd_body.hpp"
@@ -33,13 +34,6 @@ http::verb verb_of(Method method) {
     case Method::del: return http::verb::delete_;
   }
   return http::verb::get;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
 }
 
 class BeastConnection final : public Connection,

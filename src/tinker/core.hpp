@@ -111,6 +111,11 @@ public:
   /// Best effort, in the background.
   void cancel_future(std::string request_id);
 
+  /// A seed as the service takes it.
+  std::uint64_t seed_on_wire(std::uint64_t seed) const noexcept {
+    return config_ && config_->unsigned_seeds ? seed : seed & ~(std::uint64_t{1} << 63U);
+  }
+
   /// Samples in flight, over all sampling clients.
   Gate& sample_gate() noexcept { return sample_gate_; }
   SampleWindow& sample_window() noexcept { return sample_window_; }

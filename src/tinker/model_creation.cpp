@@ -41,7 +41,7 @@ task<std::string> new_model(Core& core, std::shared_ptr<Session> session, std::s
   model.model_seq_id = session->models++;
   model.base_model = std::move(base_model);
   model.rank = options.rank;
-  model.seed = options.seed;
+  if (options.seed) model.seed = core.seed_on_wire(*options.seed);
   model.train_unembed = options.train_unembed;
   model.train_mlp = options.train_mlp;
   model.train_attn = options.train_attn;
@@ -56,7 +56,7 @@ task<std::string> new_model(Core& core, std::shared_ptr<Session> session, std::s
 /// As services did before models could be created from a checkpoint in one request.
 task<TrainingClient> create_then_load(std::shared_ptr<CoreThread> owner,
                                       std::shared_ptr<Session> session, std::string path,
-                                      bool with_optimizer) {
+                                      bool with_optimizer, Metadata user_metadata) {
   Core& core = owner->core();
   WeightsInfo weights;
   CallRules rules;
@@ -69,6 +69,7 @@ task<TrainingClient> create_then_load(std::shared_ptr<CoreThread> owner,
   options.train_unembed = weights.train_unembed.value_or(true);
   options.train_mlp = weights.train_mlp.value_or(true);
   options.train_attn = weights.train_attn.value_or(true);
+  options.user_metadata = std::move(user_metadata);
   auto creating = new_model(core, session, weights.base_model, options);
   std::string model_id = co_await std::move(creating);
   auto opening = open_model(std::move(owner), std::move(session), std::move(model_id));
@@ -92,7 +93,7 @@ task<TrainingClient> create_model(std::shared_ptr<CoreThread> owner, std::string
 }
 
 task<TrainingClient> create_model_from_state(std::shared_ptr<CoreThread> owner, std::string path,
-                                             bool with_optimizer) {
+                                             bool with_optimizer, Metadata user_metadata) {
   parse_tinker_path(path);
   auto starting = owner->core().session();
   const auto session = co_await std::move(starting);
@@ -102,14 +103,16 @@ task<TrainingClient> create_model_from_state(std::shared_ptr<CoreThread> owner, 
   bool old_service = false;
   try {
     auto loading = create(owner->core(), "/api/v1/load_weights",
-                          load_new_model_body(session->id, number, path, with_optimizer),
+                          load_new_model_body(session->id, number, path, with_optimizer,
+                                              user_metadata),
                           "LoadWeights", [](std::string_view body) { read_future_state(body); });
     co_await std::move(loading);
   } catch (const ServiceError& e) {
     if (e.http_status() != 422) throw;
     old_service = true;
   }
-  auto opening = old_service ? create_then_load(owner, session, std::move(path), with_optimizer)
+  auto opening = old_service ? create_then_load(owner, session, std::move(path), with_optimizer,
+                                                std::move(user_metadata))
                              : open_model(owner, session, std::move(model_id));
   TrainingClient client = co_await std::move(opening);
   co_return client;

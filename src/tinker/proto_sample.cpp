@@ -8,7 +8,7 @@
 namespace xfer::tinker {
 namespace {
 
-const std::string what = "sample result";
+const std::string sample_result = "sample result";
 
 /// An undefined cell of a top-k table is token 0 with this log-probability.
 constexpr float undefined_logprob = -99999.0F;
@@ -74,16 +74,16 @@ SampledSequence decode_sequence(const pb::SampledSequence& in, const std::string
 }  // namespace
 
 SampleResponse decode_sample_response(std::string_view bytes) {
-  const auto in = parse_message<pb::SampleResponse>(bytes, {1, 0}, what);
+  const auto in = parse_message<pb::SampleResponse>(bytes, {1, 0}, sample_result);
   SampleResponse out;
   for (int i = 0; i < in.sequences_size(); ++i)
     out.sequences.push_back(
-        decode_sequence(in.sequences(i), what + ", sequence " + std::to_string(i)));
+        decode_sequence(in.sequences(i), sample_result + ", sequence " + std::to_string(i)));
   if (in.has_prompt_logprobs())
-    out.prompt_logprobs = from_bytes<float>(in.prompt_logprobs(), what + ", prompt_logprobs");
+    out.prompt_logprobs = from_bytes<float>(in.prompt_logprobs(), sample_result + ", prompt_logprobs");
   if (in.has_topk_prompt_logprobs())
     out.topk_prompt_logprobs =
-        decode_topk(in.topk_prompt_logprobs(), what + ", topk_prompt_logprobs");
+        decode_topk(in.topk_prompt_logprobs(), sample_result + ", topk_prompt_logprobs");
   out.prompt_cache_hit_tokens = in.prompt_cache_hit_tokens();
   const auto dense = [](const pb::Tensor& tensor, const std::string& field) {
     TensorData data = decode_tensor(tensor, field);
@@ -92,13 +92,13 @@ SampleResponse decode_sample_response(std::string_view bytes) {
   };
   if (in.has_target_prompt_logprobs())
     out.target_prompt_logprobs =
-        decode_tensor(in.target_prompt_logprobs(), what + ", target_prompt_logprobs");
+        decode_tensor(in.target_prompt_logprobs(), sample_result + ", target_prompt_logprobs");
   if (in.has_prompt_alt_tokens()) {
     out.prompt_alt_tokens.emplace();
     out.prompt_alt_tokens->tokens =
-        dense(in.prompt_alt_tokens().tokens(), what + ", prompt_alt_tokens.tokens");
+        dense(in.prompt_alt_tokens().tokens(), sample_result + ", prompt_alt_tokens.tokens");
     out.prompt_alt_tokens->logprobs =
-        dense(in.prompt_alt_tokens().logprobs(), what + ", prompt_alt_tokens.logprobs");
+        dense(in.prompt_alt_tokens().logprobs(), sample_result + ", prompt_alt_tokens.logprobs");
   }
   return out;
 }
@@ -119,11 +119,11 @@ std::string encode_sample_response(const SampleResponse& response) {
     encode_topk(*response.topk_prompt_logprobs, *out.mutable_topk_prompt_logprobs());
   out.set_prompt_cache_hit_tokens(response.prompt_cache_hit_tokens);
   if (response.target_prompt_logprobs)
-    encode_tensor(*response.target_prompt_logprobs, *out.mutable_target_prompt_logprobs(), what);
+    encode_tensor(*response.target_prompt_logprobs, *out.mutable_target_prompt_logprobs(), sample_result);
   if (response.prompt_alt_tokens) {
     auto& alt = *out.mutable_prompt_alt_tokens();
-    encode_tensor(response.prompt_alt_tokens->tokens, *alt.mutable_tokens(), what);
-    encode_tensor(response.prompt_alt_tokens->logprobs, *alt.mutable_logprobs(), what);
+    encode_tensor(response.prompt_alt_tokens->tokens, *alt.mutable_tokens(), sample_result);
+    encode_tensor(response.prompt_alt_tokens->logprobs, *alt.mutable_logprobs(), sample_result);
   }
   return out.SerializeAsString();
 }

@@ -2,6 +2,7 @@
 
 #include "tinker/base64.hpp"
 #include "tinker/json_fields.hpp"
+#include "tinker/recorded_body.hpp"
 
 #include <algorithm>
 #include <array>
@@ -62,7 +63,9 @@ public:
     headers.emplace_back("accept", request.accept);
     if (!request.content_type.empty()) headers.emplace_back("content-type", request.content_type);
     row["request_headers"] = headers_json(headers);
-    row["request_body"] = body_json(request.body, request.content_type);
+    const bool sampled = is_sample(request.headers);
+    row["request_body"] =
+        body_json(request.body, request.content_type, BinaryBody::training_request);
     const auto start = std::chrono::steady_clock::now();
     const auto finish = [&] {
       const std::chrono::duration<double, std::milli> took =
@@ -76,7 +79,9 @@ public:
       const std::string* type = response.header("content-type");
       row["status"] = response.status;
       row["response_headers"] = headers_json(response.headers);
-      row["response_body"] = body_json(response.body, type != nullptr ? *type : "");
+      row["response_body"] =
+          body_json(response.body, type != nullptr ? *type : "",
+                    sampled ? BinaryBody::sample_result : BinaryBody::training_result);
       finish();
       co_return response;
     } catch (const Error& e) {
@@ -91,7 +96,12 @@ private:
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
         .count();
   }
-  static Json body_json(const std::string& body, const std::string& type) {
+  static bool is_sample(const Headers& headers) {
+    return std::find(headers.begin(), headers.end(),
+                     std::pair<std::string, std::string>("X-Tinker-Request-Type", "Sample")) !=
+           headers.end();
+  }
+  static Json body_json(const std::string& body, const std::string& type, BinaryBody kind) {
     if (body.empty()) return nullptr;
     if (type.find("json") != std::string::npos) {
       try {
@@ -102,7 +112,11 @@ private:
         // Recorded as it is, below.
       }
     }
-    return {{"base64", base64_encode(body)}, {"bytes", body.size()}};
+    Json out = {{"base64", base64_encode(body)}, {"bytes", body.size()}};
+    if (type.find("protobuf") != std::string::npos)
+      if (Json decoded = decoded_body(kind, body); !decoded.is_null())
+        out["decoded"] = std::move(decoded);
+    return out;
   }
   void write(Json row) {
     std::string line = row.dump(-1, ' ', true, Json::error_handler_t::replace);
@@ -110,7 +124,9 @@ private:
       for (std::size_t at = line.find(secret_); at != std::string::npos;
            at = line.find(secret_, at))
         line.replace(at, secret_.size(), redacted);
-    if (out_) out_ << line << '\n' << std::flush;
+    // In one piece, as other clients may append to the same file.
+    line += '\n';
+    if (out_) out_.write(line.data(), static_cast<std::streamsize>(line.size())).flush();
   }
 
   std::unique_ptr<Transport> inner_;

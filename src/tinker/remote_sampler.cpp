@@ -61,9 +61,7 @@ SampleCall RemoteSampler::call_of(SampleRequest request) {
   call.params.temperature = request.temperature;
   call.params.top_k = request.top_k > 0 ? request.top_k : -1;
   call.params.top_p = request.top_p;
-  // Signed on the wire.
-  call.params.seed =
-      request.seed & static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  call.params.seed = request.seed;
   if (!request.stop_strings.empty()) call.params.stop = std::move(request.stop_strings);
   else if (request.stop_tokens) call.params.stop = std::move(*request.stop_tokens);
   return call;

@@ -4,7 +4,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <limits>
 
 namespace xfer::tinker {
 namespace {
@@ -51,7 +50,8 @@ bool is_recoverable(const std::exception_ptr& failure) {
     return is_transient(e.code()) || e.code() == Errc::bad_data;
   } catch (const ServiceError& e) {
     if (e.code() == Errc::timeout) return e.http_status() != 0;
-    return is_transient(e.code()) || e.code() == Errc::bad_data;
+    // A service that forgot the session knows no such model.
+    return is_transient(e.code()) || e.code() == Errc::bad_data || e.http_status() == 404;
   } catch (const Error& e) {
     return e.code() == Errc::bad_data;
   } catch (...) {
@@ -134,8 +134,7 @@ task<TrainingClient> RemoteTraining::new_client() {
   }
   TrainingOptions options;
   options.rank = lora_.rank;
-  options.seed =
-      lora_.seed & static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  options.seed = lora_.seed;
   options.train_attn = lora_.train_attn;
   options.train_mlp = lora_.train_mlp;
   options.train_unembed = lora_.train_unembed;
@@ -348,10 +347,7 @@ private:
   std::shared_ptr<RemoteTraining> training_;
 };
 
-}  // namespace
-
-task<std::unique_ptr<Trainer>> make_remote_trainer(ServiceClient service, std::string base_model,
-                                                   LoraConfig lora) {
+void check_lora(const LoraConfig& lora) {
   if (lora.rank < 1)
     throw Error(Errc::not_available,
                 "rank: a Tinker service trains adapters, of rank 1 or more (got " +
@@ -359,10 +355,29 @@ task<std::unique_ptr<Trainer>> make_remote_trainer(ServiceClient service, std::s
   if (lora.alpha != service_lora_alpha)
     throw Error(Errc::not_available, "alpha: a Tinker service always uses 32 (got " +
                                          std::to_string(lora.alpha) + ")");
+}
+
+}  // namespace
+
+task<std::unique_ptr<Trainer>> make_remote_trainer(ServiceClient service, std::string base_model,
+                                                   LoraConfig lora) {
+  check_lora(lora);
   const auto training =
       std::make_shared<RemoteTraining>(std::move(service), std::move(base_model), lora);
   auto opening = on_core(training, training->open());
   co_await std::move(opening);
+  co_return std::make_unique<RemoteTrainer>(training);
+}
+
+task<std::unique_ptr<Trainer>> make_remote_trainer_of_state(ServiceClient service,
+                                                            std::string base_model,
+                                                            LoraConfig lora, std::string path,
+                                                            bool with_optimizer) {
+  check_lora(lora);
+  const auto training =
+      std::make_shared<RemoteTraining>(std::move(service), std::move(base_model), lora);
+  auto loading = on_core(training, training->load(std::move(path), with_optimizer));
+  co_await std::move(loading);
   co_return std::make_unique<RemoteTrainer>(training);
 }
 

@@ -115,6 +115,7 @@ std::string save_weights_body(const SaveWeights& save) {
               {"overwrite", save.overwrite},
               {"type", "save_weights"}};
   if (save.ttl) out["ttl_seconds"] = save.ttl->count();
+  if (!save.user_metadata.empty()) out["user_metadata"] = save.user_metadata;
   return dump_json(out, "save_weights");
 }
 
@@ -125,6 +126,7 @@ std::string save_for_sampler_body(const SaveWeights& save) {
               {"seq_id", save.seq_id},
               {"type", "save_weights_for_sampler"}};
   if (save.ttl) out["ttl_seconds"] = save.ttl->count();
+  if (!save.user_metadata.empty()) out["user_metadata"] = save.user_metadata;
   return dump_json(out, "save_weights_for_sampler");
 }
 
@@ -139,13 +141,15 @@ std::string save_ephemeral_body(const std::string& model_id, int sampling_sessio
 }
 
 std::string load_new_model_body(const std::string& session_id, int model_seq_id,
-                                const std::string& path, bool optimizer) {
-  return dump_json({{"session_id", session_id},
-                    {"model_seq_id", model_seq_id},
-                    {"path", path},
-                    {"optimizer", optimizer},
-                    {"type", "load_weights"}},
-                   "load_weights");
+                                const std::string& path, bool optimizer,
+                                const Metadata& user_metadata) {
+  Json out = {{"session_id", session_id},
+              {"model_seq_id", model_seq_id},
+              {"path", path},
+              {"optimizer", optimizer},
+              {"type", "load_weights"}};
+  if (!user_metadata.empty()) out["user_metadata"] = user_metadata;
+  return dump_json(out, "load_weights");
 }
 
 std::string load_weights_body(const std::string& model_id, int seq_id, const std::string& path,

@@ -44,6 +44,7 @@ struct SaveWeights {
   int seq_id = 0;
   std::optional<std::chrono::seconds> ttl;
   bool overwrite = false;
+  Metadata user_metadata;
 };
 
 std::string client_config_body();
@@ -60,7 +61,8 @@ std::string save_ephemeral_body(const std::string& model_id, int sampling_sessio
                                 int seq_id);
 /// A new model of the session, from a checkpoint.
 std::string load_new_model_body(const std::string& session_id, int model_seq_id,
-                                const std::string& path, bool optimizer);
+                                const std::string& path, bool optimizer,
+                                const Metadata& user_metadata = {});
 /// Into a model that has not been used yet.
 std::string load_weights_body(const std::string& model_id, int seq_id, const std::string& path,
                               bool optimizer);

@@ -35,6 +35,14 @@ task<T> ask(Core& core, HttpRequest request, T (*read)(std::string_view)) {
   co_return out;
 }
 
+task<std::string> exchange(Core& core, HttpRequest request) {
+  auto starting = core.config();
+  co_await std::move(starting);
+  auto calling = core.call(std::move(request), CallRules());
+  HttpResponse response = co_await std::move(calling);
+  co_return std::move(response.body);
+}
+
 task<void> tell(Core& core, HttpRequest request) {
   auto starting = core.config();
   co_await std::move(starting);
@@ -138,6 +146,15 @@ task<SessionInfo> RestClient::session(std::string session_id) const {
 task<SamplerInfo> RestClient::sampler(std::string sampler_id) const {
   const std::string path = "samplers/" + url_segment(sampler_id, "sampler id");
   return on_core(owner_, ask(owner_->core(), get(path), &read_sampler));
+}
+task<std::string> RestClient::request(Method method, std::string path, std::string json) const {
+  for (const char c : path)
+    if (c <= ' ' || c > '~')
+      throw Error(Errc::invalid_argument, "request: the path must be percent-encoded");
+  HttpRequest request(method, root + std::move(path));
+  request.content_type = json.empty() ? "" : "application/json";
+  request.body = std::move(json);
+  return on_core(owner_, exchange(owner_->core(), std::move(request)));
 }
 
 }  // namespace xfer::tinker

@@ -14,7 +14,8 @@ constexpr int lost_max = 20;
 
 }  // namespace
 
-task<std::string> SamplingState::submit(const SampleCall& call, int seq_id) {
+task<std::string> SamplingState::submit(const SampleCall& call, int seq_id,
+                                        std::vector<std::string>& sequence_ids) {
   std::string body = sample_body(id_, seq_id, call);
   const bool large = body.size() > large_prompt_bytes;
   SampleWindow& window = core().sample_window();
@@ -29,7 +30,10 @@ task<std::string> SamplingState::submit(const SampleCall& call, int seq_id) {
     std::string request_id;
     CallRules rules;
     rules.return_429 = true;
-    rules.take = [&request_id](std::string_view answer) { request_id = read_request_id(answer); };
+    rules.take = [&](std::string_view answer) {
+      request_id = read_request_id(answer);
+      sequence_ids = read_sample_sequence_ids(answer);
+    };
     HttpRequest request(Method::post, "/api/v1/asample");
     request.body = body;
     request.content_type = "application/json";
@@ -76,16 +80,21 @@ task<SampleResponse> SamplingState::sample(SampleCall call) {
   if (session_->ended)
     throw ServiceError(Errc::unavailable, "the session of sampler " + id_ + " has ended", 0, "");
   const auto num_samples = static_cast<std::size_t>(call.num_samples);
+  if (call.params.seed) call.params.seed = core().seed_on_wire(*call.params.seed);
   auto entering = core().sample_gate().enter();
   const Gate::Pass in_flight = co_await std::move(entering);
   SampleResponse response;
   for (int lost = 0; lost < lost_max; ++lost) {
     // Each new request has a new number; only the same request sent again keeps its own.
-    auto submitting = submit(call, next_seq_++);
+    std::vector<std::string> sequence_ids;
+    auto submitting = submit(call, next_seq_++, sequence_ids);
     std::string request_id = co_await std::move(submitting);
     auto waiting = result(std::move(request_id), num_samples, response);
     const bool there = co_await std::move(waiting);
     if (!there) continue;
+    if (sequence_ids.size() == num_samples)
+      for (std::size_t i = 0; i < num_samples; ++i)
+        response.sequences[i].sequence_id = std::move(sequence_ids[i]);
     core().sample_window().on_success();
     core().sample_gate().set_limit(static_cast<std::size_t>(core().sample_window().limit()));
     co_return response;

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace xfer::tinker {
 
@@ -23,8 +24,10 @@ public:
   task<SampleResponse> sample(SampleCall call);
 
 private:
-  /// The id of the future; asks again, under the same number, while the service is too busy.
-  task<std::string> submit(const SampleCall& call, int seq_id);
+  /// The id of the future, and those of its sequences; asks again, under the same number, while the
+  /// service is too busy.
+  task<std::string> submit(const SampleCall& call, int seq_id,
+                           std::vector<std::string>& sequence_ids);
   task<bool> result(std::string request_id, std::size_t num_samples, SampleResponse& out);
 
   std::shared_ptr<CoreThread> owner_;

@@ -57,7 +57,8 @@ std::string client_config_answer(const ClientConfig& config) {
                   {"fwdbwd_max_chunk_len", config.fwdbwd_max_chunk_len},
                   {"fwdbwd_max_chunk_bytes_count", config.fwdbwd_max_chunk_bytes_count},
                   {"sample_max_concurrent_requests", config.sample_max_concurrent_requests},
-                  {"idempotent_steps", config.idempotent_steps}});
+                  {"idempotent_steps", config.idempotent_steps},
+                  {"unsigned_seeds", config.unsigned_seeds}});
 }
 
 std::string dynamic_config_answer(const ClientConfig& config) {

@@ -138,14 +138,21 @@ void read_stop(const Json& params, SamplingParams& out) {
   else out.stop = read_integers<std::int32_t>(*stop, what);
 }
 
+/// Any integer of 64 bits; negative ones stand for those of the same bits.
+std::optional<std::uint64_t> read_seed(const Json& object, const std::string& what) {
+  const auto found = object.find("seed");
+  if (found != object.end() && found->is_number_unsigned()) return found->get<std::uint64_t>();
+  const auto seed = optional_field<std::int64_t>(object, "seed", what);
+  return seed ? std::optional(static_cast<std::uint64_t>(*seed)) : std::nullopt;
+}
+
 SamplingParams read_sampling_params(const Json& body) {
   const std::string what = "asample";
   SamplingParams out;
   const Json* params = object_field(body, "sampling_params", what);
   if (params == nullptr) return out;
   out.max_tokens = optional_field<int>(*params, "max_tokens", what);
-  if (const auto seed = optional_field<std::int64_t>(*params, "seed", what))
-    out.seed = static_cast<std::uint64_t>(*seed);
+  out.seed = read_seed(*params, what);
   read_stop(*params, out);
   out.temperature = optional_field<double>(*params, "temperature", what).value_or(1.0);
   out.top_k = optional_field<int>(*params, "top_k", what).value_or(-1);
@@ -199,8 +206,7 @@ NewModel read_new_model(const Json& body) {
   out.user_metadata = read_metadata(body, what);
   if (const Json* lora = object_field(body, "lora_config", what)) {
     out.rank = read_number(*lora, "rank", 1, what);
-    if (const auto seed = optional_field<std::int64_t>(*lora, "seed", what))
-      out.seed = static_cast<std::uint64_t>(*seed);
+    out.seed = read_seed(*lora, what);
     out.train_unembed = optional_field<bool>(*lora, "train_unembed", what).value_or(true);
     out.train_mlp = optional_field<bool>(*lora, "train_mlp", what).value_or(true);
     out.train_attn = optional_field<bool>(*lora, "train_attn", what).value_or(true);

@@ -215,6 +215,7 @@ task<std::string> TrainingState::save_once(std::string name, SaveOptions options
   save.name = std::move(name);
   save.ttl = options.ttl;
   save.overwrite = options.overwrite;
+  save.user_metadata = std::move(options.user_metadata);
   std::string request_id;
   {
     auto entering = order_.enter();

@@ -66,6 +66,6 @@ private:
 task<TrainingClient> create_model(std::shared_ptr<CoreThread> owner, std::string base_model,
                                   TrainingOptions options);
 task<TrainingClient> create_model_from_state(std::shared_ptr<CoreThread> owner, std::string path,
-                                             bool with_optimizer);
+                                             bool with_optimizer, Metadata user_metadata);
 
 }  // namespace xfer::tinker

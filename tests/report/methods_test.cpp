@@ -112,7 +112,8 @@ TEST(MethodReport, a_study_of_one_method_looks_as_ever) {
   EXPECT_EQ(cell_title(report.cells[0]), "math → code");
   EXPECT_EQ(overview_table(report).head[1], "Transfer Gain");
   EXPECT_EQ(to_text(report).find("RL"), std::string::npos);
-  EXPECT_EQ(to_html(report).find("Reinforcement"), std::string::npos);
+  EXPECT_EQ(to_html(report).find("Reinforcement learning: mean reward"), std::string::npos);
+  EXPECT_EQ(to_html(report).find("Loss of reinforcement"), std::string::npos);
 }
 
 TEST(MethodReport, shows_rewards_on_the_page_and_in_json) {

@@ -84,7 +84,7 @@ TEST(StudySpec, mistakes_are_answered_with_line_key_and_what_is_allowed) {
   const std::vector<Bad> all = {
       {"[train]\nbatch_size = 4\nstepz = 3",
        "s.toml:3: unknown key 'stepz' in [train]; did you mean 'steps'? (allowed: steps, "
-       "batch_size, "},
+       "match, "},
       {"nmae = \"x\"", "s.toml:1: unknown key 'nmae'; did you mean 'name'?"},
       {"steps = 5", "s.toml:1: unknown key 'steps'; it belongs to [train]"},
       {"[eval]\nseeds = [1]", "s.toml:2: unknown key 'seeds' in [eval]"},
@@ -95,7 +95,20 @@ TEST(StudySpec, mistakes_are_answered_with_line_key_and_what_is_allowed) {
       {"[train]\nsteps = 1.5", "(got a floating-point number)"},
       {"[train]\nsteps = 99999999999999", "'steps' must be an integer from 1 to 1000000 (got "
                                           "99999999999999)"},
-      {"[train]\nlearning_rate = -1", "'learning_rate' must be a number above 0 to 10 (got -1)"},
+      {"[train]\nlearning_rate = -1",
+       "'learning_rate' must be a number above 0 to 10, or \"auto\" (got -1)"},
+      {"[train]\nlearning_rate = \"fast\"", "(got a string)"},
+      {"[train]\nlearning_rate = 0", "(got 0)"},
+      {"[train]\nlearning_rate_search = 0.1",
+       "'learning_rate_search' must be a list of numbers above 0 to 10 (got a floating-point"},
+      {"[rl]\nlearning_rate_search = [0.1, 0.1]", "twice"},
+      {"[ablation]\nexamples = [0]", "must be a list of integers above 0 to 1000000000"},
+      {"[ablation]\nexamples = [1.5]", "'examples' must be a list of integers"},
+      {"models = [\"embedded:tiny\"]", "unknown embedded size"},
+      {"[train]\nmatch = \"token\"", "did you mean 'tokens'?"},
+      {"[budget]\nmax_dolars = 1", "unknown key 'max_dolars' in [budget]; did you mean "
+                                  "'max_dollars'?"},
+      {"[budget]\nmax_dollars = -1", "'max_dollars' must be a number from 0 to 1000000000"},
       {"[train]\nlearning_rate = nan", "(got nan)"},
       {"[train]\ngrad_clip_norm = inf", "(got inf)"},
       {"[train]\ntrain_attn = 1", "'train_attn' must be true or false (got an integer)"},

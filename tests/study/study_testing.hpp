@@ -200,7 +200,9 @@ inline std::string comparable(const StudyResult& result) {
       text += std::string(to_string(e.condition)) + std::to_string(e.seed) + e.protocol_hash + "\n";
       for (const ItemResult& i : e.items)
         text += i.item_id + i.kind + i.cluster + bits(i.score) + std::to_string(i.extracted) +
-                std::to_string(i.truncated) + i.question + i.reference + i.completion + i.answer +
+                std::to_string(i.truncated) + bits(i.strict_score) +
+                std::to_string(i.strict_extracted) + std::to_string(i.stopped_by_text) +
+                std::to_string(i.chosen) + i.gold + i.question + i.reference + i.completion + i.answer +
                 i.failure + std::to_string(i.prompt_tokens + i.sampled_tokens + i.scored_tokens) +
                 bits(i.reference_bits) + bits(i.first_token_bits) +
                 std::to_string(i.reference_bytes) + std::to_string(i.first_token_bytes) + "\n";

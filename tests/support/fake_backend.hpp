@@ -268,6 +268,8 @@ public:
   std::string model = "fake model";
   /// How long the base model keeps its answers to itself.
   std::chrono::milliseconds answer_after{0};
+  /// Legs that may run at the same time.
+  int at_once = 1;
 
   const text::Tokenizer& tokenizer() const override { return tokenizer_; }
   std::string model_name() const override { return model; }
@@ -276,6 +278,7 @@ public:
     return static_cast<std::int64_t>(FakeWeights::size());
   }
   std::string version() const override { return "fake 1"; }
+  int concurrency() const override { return at_once; }
   task<std::unique_ptr<Trainer>> create_trainer(LoraConfig lora,
                                                 std::filesystem::path state_folder) override {
     ++trainers_created;

@@ -58,6 +58,9 @@ TEST(Recording, replays_to_the_same_results_and_holds_no_key) {
   text << std::ifstream(file).rdbuf();
   EXPECT_EQ(text.str().find("tml-secret-key"), std::string::npos);
   EXPECT_NE(text.str().find("named REDACTED by mistake"), std::string::npos);
+  for (const char* decoded : {"\"loss_fn\":\"cross_entropy\"", "\"loss:sum\":",
+                              "\"stop_reason\":", "\"loss_fn_inputs\":"})
+    EXPECT_NE(text.str().find(decoded), std::string::npos) << decoded;
   EXPECT_EQ(tour(replaying(file)), expected);
   std::filesystem::remove(file);
 }

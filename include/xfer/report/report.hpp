@@ -1,10 +1,13 @@
 // From scores to a page a person can read.
 #pragma once
 
+#include "xfer/report/findings.hpp"
+#include "xfer/stats/robustness.hpp"
 #include "xfer/study/result.hpp"
 #include "xfer/transfer_metrics.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +39,47 @@ struct KindSummary {
   Metric gain;
 };
 
+/// How fast a condition learned, on validation items, by its learning curves.
+struct LearningSummary {
+  Condition condition = Condition::transfer;
+  /// Mean gain over the untrained model during training: area under the curve over its steps.
+  Metric accuracy_area;
+  Metric bits_area;
+  /// Steps until 90 % of the last gain is there.
+  Metric accuracy_steps;
+  Metric bits_steps;
+};
+
+/// The gain in accuracy under several wordings of the prompt.
+struct PromptRobustness {
+  std::vector<std::string> names;
+  stats::Robustness accuracy;
+};
+
+/// Items of one group that a condition answers otherwise than the baseline.
+struct ChangeGroup {
+  /// "topic", "difficulty", "answer length" or "failure".
+  std::string by;
+  std::string group;
+  /// Items in the group. Of "failure": wrong answers of that kind, under the baseline or, where
+  /// the baseline is right, under the condition; mean over seeds.
+  double items = 0.0;
+  /// Mean over seeds of the items that turned from wrong to right, and from right to wrong.
+  double fixed = 0.0;
+  double broken = 0.0;
+};
+
+/// What one condition fixed and broke: wrong under the baseline and right under it, or the reverse;
+/// right means a score of 1.
+struct ConditionChanges {
+  Condition condition = Condition::transfer;
+  int items = 0;
+  /// Means over seeds.
+  double fixed = 0.0;
+  double broken = 0.0;
+  std::vector<ChangeGroup> groups;
+};
+
 /// What the accuracy of a cell allows to be said. Written to report.json by name: append only.
 enum class Finding {
   incomplete,         ///< The baseline or the transfer evaluation is not there.
@@ -62,6 +106,12 @@ struct CellReport {
   TransferMetrics bits_per_byte;  ///< negated: positive gain is fewer bits
   TransferMetrics bits_per_byte_after_first;
   std::vector<KindSummary> kinds;
+  std::vector<LearningSummary> learning;
+  /// One per condition but the baseline.
+  std::vector<ConditionChanges> changes;
+  std::optional<PromptRobustness> robustness;
+  /// What the transfer condition cost over all seeds, at list prices.
+  std::optional<stats::Spending> spending;
   Finding finding = Finding::incomplete;
   /// One line: the gain, the gain above the control, and what that amounts to.
   std::string headline;
@@ -108,12 +158,23 @@ struct Report {
   std::vector<CellReport> cells;
   /// For transfer, direct, sequential and joint where both methods were evaluated.
   std::vector<MethodEffect> effects;
+  /// One per method of the study that has cells.
+  std::vector<MatrixReport> matrices;
+  /// H1 to H4.
+  std::vector<HypothesisAnswer> hypotheses;
+  /// Similarities of the domains, where they are known, and what they have to do with transfer.
+  stats::SimilarityTable similarity;
+  std::vector<SimilarityFinding> similarities;
+  /// One line over all pairs.
+  std::string headline;
+  std::vector<FindingParagraph> findings;
+  std::vector<Recommendation> recommendations;
 };
 
 /// Works out every number of the report; equal results give equal reports. Throws `run_mismatch`
 /// naming the difference when the evaluations of a pair differ in protocol or items, and
 /// `bad_data` naming cell, condition, seed and item for scores that cannot be.
-Report make_report(study::StudyResult result);
+Report make_report(study::StudyResult result, stats::SimilarityTable similarity = {});
 
 /// The whole report as JSON, described in docs/report-schema.md. All but the key "timing" is equal
 /// for equal studies, byte for byte.

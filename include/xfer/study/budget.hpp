@@ -83,6 +83,8 @@ public:
   /// the system's clock is asked.
   explicit Budget(BudgetLimits limits, std::vector<Spend> past = {}, Store store = {},
                   Today today = {});
+  Budget(const Budget&) = delete;
+  Budget& operator=(const Budget&) = delete;
 
   /// Reserves the most that a call can cost. Nothing when it might fit once calls under way are
   /// settled: try again then. Throws `cancelled`, naming the limit and what is spent, when it
@@ -92,6 +94,8 @@ public:
   BudgetTotals totals() const;
   /// Of one leg, settled and open together.
   Nanodollars spent_on_leg(const std::string& leg) const;
+  /// What the first reservation that a limit refused was told; "" when there was none.
+  std::string reached() const;
 
 private:
   struct Sums {
@@ -99,7 +103,7 @@ private:
     Nanodollars open = 0;
   };
   void check(const std::string& name, const std::optional<Nanodollars>& limit, const Sums& sums,
-             Nanodollars amount, bool& wait) const;
+             Nanodollars amount, bool& wait);
   void settle(Spend& spend, Nanodollars spent, Outcome outcome);
   void count(const Spend& spend);
 
@@ -109,6 +113,7 @@ private:
   mutable std::mutex mutex_;
   std::int64_t next_id_ = 1;
   BudgetTotals totals_;
+  std::string reached_;
   std::map<std::string, Sums> by_leg_;
   std::map<std::string, Sums> by_day_;
 };

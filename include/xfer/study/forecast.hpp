@@ -95,6 +95,11 @@ Forecast make_forecast(const StudySpec& spec, const Materials& materials, const 
                        const PriceList& prices, std::int64_t parameters,
                        const std::atomic<bool>* stop = nullptr);
 
+/// The price of a study's calls; nothing when they are free, or when the price is unknown and no
+/// limit depends on it. Throws `invalid_argument` for an unknown price where [budget] sets a limit,
+/// and what reading the price file throws.
+std::optional<Price> price_of_calls(const StudySpec& spec);
+
 /// The prices that a study asks for: its price file, or the built-in list.
 PriceList prices_of(const StudySpec& spec);
 

@@ -28,6 +28,9 @@ struct Materials {
   std::string backend_version;
 };
 
+/// `StudySpec::validate` for a study that may name domains of the caller's.
+void check(const StudySpec& spec, const DomainSet& own);
+
 /// Opens the domains that a study names. Throws what reading them throws, and `bad_data` when a
 /// split that the study needs is empty. The study must be valid.
 DomainSet open_domains(const StudySpec& spec, const DomainSet& own = {});

@@ -46,7 +46,8 @@ struct PriceList {
   /// Models that this machine computes itself (embedded, from a package, a folder or a file) cost
   /// nothing unless the list names them. Throws `invalid_argument` naming the models known for any
   /// other: an unknown price is never 0.
-  Price of(const std::string& model) const;
+  /// With `may_be_path` false a name is never taken for that of a folder or file.
+  Price of(const std::string& model, bool may_be_path = true) const;
 };
 
 }  // namespace xfer::study

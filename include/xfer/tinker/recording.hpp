@@ -13,7 +13,8 @@ namespace xfer::tinker {
 
 /// Passes everything on to `inner` and appends each exchange to `file`, one JSON object a line:
 /// i, t (seconds since 1970), ms, method, path, request_headers, request_body, status,
-/// response_headers, response_body; binary bodies as {"base64": ...}, exchanges without an answer
+/// response_headers, response_body; binary bodies as {"base64": ..., "bytes": ...}, small ones with
+/// "decoded" for people, exchanges without an answer
 /// with "failure" in place of the last three. Keys, tokens and signed addresses are left out, and
 /// `secret` (when not empty) wherever it occurs. Throws `io` when the file cannot be opened; an
 /// error while writing ends the recording, not the exchange.

@@ -3,6 +3,7 @@
 
 #include "xfer/sampler.hpp"
 #include "xfer/task.hpp"
+#include "xfer/tinker/lora_alpha.hpp"
 #include "xfer/tinker/service_client.hpp"
 #include "xfer/trainer.hpp"
 
@@ -10,9 +11,6 @@
 #include <string>
 
 namespace xfer::tinker {
-
-/// The alpha that services use for every adapter; it is not on the wire.
-inline constexpr double service_lora_alpha = 32.0;
 
 /// A new adapter on `base_model`. Throws `not_available` for rank 0 (all weights) and for another
 /// alpha than the service's.
@@ -27,6 +25,13 @@ inline constexpr double service_lora_alpha = 32.0;
 /// `info().trainable_parameters` is 0, as services do not say.
 task<std::unique_ptr<Trainer>> make_remote_trainer(ServiceClient service, std::string base_model,
                                                    LoraConfig lora);
+
+/// The same, begun from a saved state in place of a new adapter; `path` is what `save_state`
+/// returned.
+task<std::unique_ptr<Trainer>> make_remote_trainer_of_state(ServiceClient service,
+                                                            std::string base_model,
+                                                            LoraConfig lora, std::string path,
+                                                            bool with_optimizer);
 
 /// Samples from the untrained model, or from saved sampler weights.
 task<std::shared_ptr<Sampler>> make_remote_sampler(ServiceClient service, std::string base_model);

@@ -3,6 +3,7 @@
 
 #include "xfer/task.hpp"
 #include "xfer/tinker/service_types.hpp"
+#include "xfer/tinker/transport.hpp"
 
 #include <chrono>
 #include <map>
@@ -59,6 +60,9 @@ public:
   task<std::vector<std::string>> sessions(Page page) const;
   task<SessionInfo> session(std::string session_id) const;
   task<SamplerInfo> sampler(std::string sampler_id) const;
+  /// Any other request: `path` follows "/api/v1/" and is percent-encoded, `json` is the body or
+  /// empty. Returns the answer's body.
+  task<std::string> request(Method method, std::string path, std::string json) const;
 
 private:
   std::shared_ptr<CoreThread> owner_;

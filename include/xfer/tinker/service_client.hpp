@@ -57,8 +57,8 @@ public:
                                               TrainingOptions options) const;
   /// A new model from a checkpoint ("tinker://run/weights/name"), with its optimizer's state or
   /// without.
-  task<TrainingClient> create_training_client_from_state(std::string path,
-                                                         bool with_optimizer) const;
+  task<TrainingClient> create_training_client_from_state(std::string path, bool with_optimizer,
+                                                         Metadata user_metadata = {}) const;
   task<SamplingClient> create_sampling_client_of_model(std::string base_model) const;
   /// Of saved weights ("tinker://run/sampler_weights/name").
   task<SamplingClient> create_sampling_client_of_path(std::string path) const;

@@ -28,6 +28,8 @@ struct ClientConfig {
   /// The service promises to carry out a training request sent again under its (model_id, seq_id)
   /// only once. Without it such a request is sent again only when it was surely not accepted.
   bool idempotent_steps = false;
+  /// The service takes seeds up to 2^64 - 1; others get the lower 63 bits.
+  bool unsigned_seeds = false;
 };
 
 struct ServerModel {

@@ -29,6 +29,7 @@ struct SaveOptions {
   std::optional<std::chrono::seconds> ttl;
   /// Replace a checkpoint of the same name; else the service refuses.
   bool overwrite = false;
+  Metadata user_metadata;
 };
 
 /// Calls are carried out in the order in which their tasks start; the next may start before the

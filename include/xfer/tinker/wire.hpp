@@ -162,6 +162,8 @@ using TopLogprobs = std::vector<std::vector<TokenLogprob>>;
 
 struct SampledSequence {
   SampledSequence() = default;
+  /// The service's name for it, from the answer to the request; empty when there is none.
+  std::string sequence_id;
   StopReason stop_reason = StopReason::stop;
   std::vector<std::int32_t> tokens;
   /// One for each token when present.

@@ -31,14 +31,14 @@ Reading make(const Record& record, const std::string& question, std::vector<std:
   return one(std::move(example));
 }
 
-Reading read_official(const Record& record) {
+Reading read_aqua(const Record& record) {
   std::vector<std::string> options = without_marks(record.texts("options"));
   const std::size_t right = option_index(record, "correct", options.size());
   return make(record, record.text("question"), std::move(options), right,
               record.text_or_empty("rationale"));
 }
 
-Reading read_agieval(const Record& record) {
+Reading read_aqua_agieval(const Record& record) {
   std::vector<std::string> options = without_marks(record.texts("options"));
   const std::size_t right = option_index(record, "label", options.size());
   const std::string rationale =
@@ -84,13 +84,13 @@ std::vector<Form> aqua_forms() {
            [](const Record& r, const std::filesystem::path&) {
              return r.has("question") && r.has("options") && r.has("correct");
            },
-           by_file<read_official>},
+           by_file<read_aqua>},
           {"aqua", "AGIEval",
            [](const Record& r, const std::filesystem::path&) {
              return r.has("question") && r.is_array("options") && r.texts("options").size() == 5 &&
                     r.has("label") && !r.has("passage") && !r.has("context");
            },
-           test_rows<read_agieval>},
+           test_rows<read_aqua_agieval>},
           {"aqua", "AGIEval as queries",
            [](const Record& r, const std::filesystem::path&) {
              return r.is_text("query") && r.is_array("choices") && r.has("gold") &&

@@ -34,7 +34,7 @@ Reading make(const Record& record, std::string id, const std::string& stem, Opti
   return one(std::move(example));
 }
 
-Reading read_official(const Record& record) {
+Reading read_ai2(const Record& record) {
   const Record question = record.inner("question");
   Options options;
   for (const Record& choice : question.records("choices")) {
@@ -44,7 +44,7 @@ Reading read_official(const Record& record) {
   return make(record, record.text("id"), question.text("stem"), std::move(options), "answerKey");
 }
 
-Reading read_hub(const Record& record) {
+Reading read_arc_hub(const Record& record) {
   const Record choices = record.inner("choices");
   Options options{choices.texts("label"), choices.texts("text")};
   if (options.labels.size() != options.texts.size())
@@ -80,13 +80,6 @@ Reading read_table(const Record& record) {
               "AnswerKey");
 }
 
-template <Reading (*read)(const Record&)>
-Reader rows(const Source&) {
-  Reader reader;
-  reader.read = read;
-  return reader;
-}
-
 }  // namespace
 
 std::vector<Form> arc_forms() {
@@ -95,17 +88,17 @@ std::vector<Form> arc_forms() {
              return r.has("answerKey") && r.is_object("question") &&
                     r.inner("question").has("stem");
            },
-           rows<read_official>},
+           plain_rows<read_ai2>},
           {"arc_challenge", "Hugging Face export",
            [](const Record& r, const std::filesystem::path&) {
              return r.has("answerKey") && r.is_text("question") && r.is_object("choices");
            },
-           rows<read_hub>},
+           plain_rows<read_arc_hub>},
           {"arc_challenge", "AI2's CSV",
            [](const Record& r, const std::filesystem::path&) {
              return r.has("questionID") && r.has("AnswerKey") && r.is_text("question");
            },
-           rows<read_table>}};
+           plain_rows<read_table>}};
 }
 
 }  // namespace xfer::domains

@@ -92,7 +92,7 @@ std::string type_of(const Record& record) {
   return type;
 }
 
-Reading read_official(const Record& record) {
+Reading read_bioasq(const Record& record) {
   const std::string type = type_of(record);
   Example example;
   example.id = record.text("id");
@@ -124,7 +124,7 @@ Reading read_bigbio(const Record& record) {
 
 /// Without a task: the types that can be graded. Summaries are measured in bits per byte alone.
 template <Reading (*read)(const Record&)>
-Reader rows(const Source& source) {
+Reader bioasq_rows(const Source& source) {
   Reader reader;
   const std::string task = source.options.task;
   reader.read = [task](const Record& record) {
@@ -144,13 +144,13 @@ std::vector<Form> bioasq_forms() {
            [](const Record& r, const std::filesystem::path&) {
              return r.is_text("body") && r.is_text("type");
            },
-           rows<read_official>},
+           bioasq_rows<read_bioasq>},
           {"bioasq", "BigBio",
            [](const Record& r, const std::filesystem::path&) {
              return r.is_text("question") && r.is_text("type") && r.has("context") &&
                     r.is_array("answer");
            },
-           rows<read_bigbio>}};
+           bioasq_rows<read_bigbio>}};
 }
 
 }  // namespace xfer::domains

@@ -23,7 +23,7 @@ Reading make(const Record& record, const std::string& prompt, std::vector<std::s
 }
 
 /// Labels count from 0, as text too. A blank one hides the answer.
-Reading read_original(const Record& record) {
+Reading read_casehold(const Record& record) {
   const std::string prompt = record.text("citing_prompt");
   need_content(record, "citing_prompt", prompt);
   if (!record.has("label") || is_blank(record.text_or_number("label"))) return aside("no label");
@@ -39,13 +39,6 @@ Reading read_lexglue(const Record& record) {
   return make(record, prompt, record.texts("endings"), record.integer("label"));
 }
 
-template <Reading (*read)(const Record&)>
-Reader rows(const Source&) {
-  Reader reader;
-  reader.read = read;
-  return reader;
-}
-
 }  // namespace
 
 std::vector<Form> casehold_forms() {
@@ -53,12 +46,12 @@ std::vector<Form> casehold_forms() {
            [](const Record& r, const std::filesystem::path&) {
              return r.has("citing_prompt") && r.has("holding_0") && r.has("holding_4");
            },
-           rows<read_original>},
+           plain_rows<read_casehold>},
           {"casehold", "LexGLUE",
            [](const Record& r, const std::filesystem::path&) {
              return r.is_text("context") && r.is_array("endings");
            },
-           rows<read_lexglue>}};
+           plain_rows<read_lexglue>}};
 }
 
 }  // namespace xfer::domains

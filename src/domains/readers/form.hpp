@@ -71,6 +71,14 @@ struct Form {
   Reader (*make)(const Source& source);
 };
 
+/// For forms that need no more than `read`.
+template <Reading (*read)(const Record&)>
+Reader plain_rows(const Source&) {
+  Reader reader;
+  reader.read = read;
+  return reader;
+}
+
 /// Every form, in the order in which they are tried.
 std::vector<Form> all_forms();
 

@@ -43,7 +43,7 @@ std::string number_behind(const Record& record, std::string_view field, const st
   return number;
 }
 
-Reading read_official(const Record& record) {
+Reading read_gsm8k(const Record& record) {
   Example example;
   example.question = record.text("question");
   need_content(record, "question", example.question);
@@ -76,7 +76,7 @@ Reading read_model_solutions(const Record& record) {
 
 Reader official(const Source&) {
   Reader reader;
-  reader.read = read_official;
+  reader.read = read_gsm8k;
   return reader;
 }
 

@@ -5,7 +5,7 @@
 namespace xfer::domains {
 namespace {
 
-Reading read_task(const Record& record) {
+Reading read_humaneval(const Record& record) {
   Example example;
   example.id = record.text("task_id");
   example.question = record.text("prompt");
@@ -23,7 +23,7 @@ Reading read_task(const Record& record) {
 
 Reader tasks(const Source&) {
   Reader reader;
-  reader.read = read_task;
+  reader.read = read_humaneval;
   // There is no training split, whatever a file is called.
   reader.side = [](const Record&) { return Side::test; };
   return reader;

@@ -77,7 +77,7 @@ std::string listed_inputs(const Record& record) {
   return out;
 }
 
-Reading read_row(const Record& record, const TaskFacts& task, bool whole) {
+Reading read_legalbench(const Record& record, const TaskFacts& task, bool whole) {
   const std::string answer = trimmed(record.text_or_number("answer"));
   Example example;
   example.kind = task.name;
@@ -146,7 +146,7 @@ Reader task_reader(const Source& source, bool whole) {
   reader.note = "task " + task.name;
   if (!task.licence.empty()) reader.note += ", licence " + task.licence;
   reader.read = [task = std::move(task), whole](const Record& record) {
-    return read_row(record, task, whole);
+    return read_legalbench(record, task, whole);
   };
   return reader;
 }

@@ -66,14 +66,7 @@ constexpr char query[] = "query";
 constexpr char label[] = "label";
 constexpr char correct_option[] = "correct_option";
 
-template <Reading (*read)(const Record&)>
-Reader rows(const Source&) {
-  Reader reader;
-  reader.read = read;
-  return reader;
-}
-
-Reader agieval(const Source&) {
+Reader logiqa_agieval(const Source&) {
   Reader reader;
   reader.read = read_export<passage, question, label, true>;
   reader.side = [](const Record&) { return Side::test; };
@@ -118,25 +111,25 @@ Reader reclor(const Source&) {
 std::vector<Form> logiqa_forms() {
   return {{"logiqa", "the authors' text files",
            [](const Record& r, const std::filesystem::path&) { return r.has("marked_options"); },
-           rows<read_text>},
+           plain_rows<read_text>},
           {"logiqa", "context, question, options, label",
            [](const Record& r, const std::filesystem::path&) {
              return r.is_text("context") && r.has("question") && r.is_array("options") &&
                     r.has("label");
            },
-           rows<read_export<context, question, label, false>>},
+           plain_rows<read_export<context, question, label, false>>},
           {"logiqa", "context, query, options, correct_option",
            [](const Record& r, const std::filesystem::path&) {
              return r.is_text("context") && r.has("query") && r.is_array("options") &&
                     r.has("correct_option");
            },
-           rows<read_export<context, query, correct_option, false>>},
+           plain_rows<read_export<context, query, correct_option, false>>},
           {"logiqa", "AGIEval",
            [](const Record& r, const std::filesystem::path&) {
              return r.is_text("passage") && r.has("question") && r.is_array("options") &&
                     r.texts("options").size() == 4 && r.has("label");
            },
-           agieval},
+           logiqa_agieval},
           {"logiqa2", "LogiQA 2.0",
            [](const Record& r, const std::filesystem::path&) {
              return r.is_text("text") && r.has("question") && r.is_array("options") &&

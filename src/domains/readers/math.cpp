@@ -73,7 +73,7 @@ void set_answer(Example& example, const Record& record, std::string_view field,
   if (!box) example.solution += "\n\nThe answer is $\\boxed{" + example.answer + "}$.";
 }
 
-Reading read_original(const Record& record) {
+Reading read_math(const Record& record) {
   Example example;
   example.question = record.text("problem");
   need_content(record, "problem", example.question);
@@ -89,7 +89,7 @@ Reading read_original(const Record& record) {
   return one(std::move(example));
 }
 
-Reading read_agieval(const Record& record) {
+Reading read_math_agieval(const Record& record) {
   Example example;
   example.question = record.text("question");
   need_content(record, "question", example.question);
@@ -102,7 +102,7 @@ Reading read_agieval(const Record& record) {
 }
 
 /// MATH-500 and the original layout tell the split in the problem's own path.
-Side side_of(const Record& record) {
+Side math_side(const Record& record) {
   std::string path = record.text_or_empty("unique_id");
   if (path.empty()) path = record.key();
   if (path.starts_with("test/") || path.find("/test/") != std::string::npos) return Side::test;
@@ -112,14 +112,14 @@ Side side_of(const Record& record) {
 
 Reader original(const Source&) {
   Reader reader;
-  reader.read = read_original;
-  reader.side = side_of;
+  reader.read = read_math;
+  reader.side = math_side;
   return reader;
 }
 
-Reader agieval(const Source&) {
+Reader math_agieval(const Source&) {
   Reader reader;
-  reader.read = read_agieval;
+  reader.read = read_math_agieval;
   reader.side = [](const Record&) { return Side::test; };
   return reader;
 }
@@ -137,7 +137,7 @@ std::vector<Form> math_forms() {
              return r.is_text("question") && r.has("answer") && !r.has("options") &&
                     r.is_object("other") && r.inner("other").has("solution");
            },
-           agieval}};
+           math_agieval}};
 }
 
 }  // namespace xfer::domains

@@ -23,7 +23,7 @@ std::int64_t task_id(const Record& record) {
   return id;
 }
 
-Reading read_task(const Record& record) {
+Reading read_mbpp(const Record& record) {
   const std::vector<std::string> tests = record.texts("test_list");
   if (tests.empty()) record.refuse("field \"test_list\" must hold at least one assert");
   const std::string_view wording = record.has("text") ? "text" : "prompt";
@@ -46,17 +46,17 @@ Reading read_task(const Record& record) {
 }
 
 /// The authors' own splits. Of the ten prompt tasks, three stand before every question.
-Side side_of(const Record& record) {
+Side mbpp_side(const Record& record) {
   const std::int64_t id = task_id(record);
   if (id <= 10) return id >= 2 && id <= 4 ? Side::few_shot : Side::unused;
   if (id <= 510) return Side::test;
   return id <= 600 ? Side::validation : Side::train;
 }
 
-Reader tasks(const Source&) {
+Reader mbpp_tasks(const Source&) {
   Reader reader;
-  reader.read = read_task;
-  reader.side = side_of;
+  reader.read = read_mbpp;
+  reader.side = mbpp_side;
   return reader;
 }
 
@@ -67,12 +67,12 @@ std::vector<Form> mbpp_forms() {
            [](const Record& r, const std::filesystem::path&) {
              return r.has("task_id") && r.is_text("text") && r.has("code");
            },
-           tasks},
+           mbpp_tasks},
           {"mbpp", "sanitized: task_id, prompt, code, test_imports, test_list",
            [](const Record& r, const std::filesystem::path&) {
              return r.has("task_id") && r.is_text("prompt") && r.has("code") && r.has("test_list");
            },
-           tasks}};
+           mbpp_tasks}};
 }
 
 }  // namespace xfer::domains

@@ -128,7 +128,7 @@ struct Plan {
   bool numbers;
 };
 
-Reading read_row(const Record& record, const Plan& plan) {
+Reading read_molecule(const Record& record, const Plan& plan) {
   const std::string_view column = smiles_column(record);
   if (column.empty()) record.refuse("field \"smiles\" is missing");
   const std::string smiles = trimmed(record.text(column));
@@ -168,10 +168,10 @@ Plan plan_for(const Dataset& dataset, const Record& first, const Source& source)
                                           "\" (allowed: " + known + ")");
 }
 
-Reader rows(const Source& source, const Dataset& dataset, const Record& first) {
+Reader molecule_rows(const Source& source, const Dataset& dataset, const Record& first) {
   Reader reader;
   const Plan plan = plan_for(dataset, first, source);
-  reader.read = [plan](const Record& record) { return read_row(record, plan); };
+  reader.read = [plan](const Record& record) { return read_molecule(record, plan); };
   reader.grader = plan.numbers ? "number" : "label";
   reader.note = "molecules cut by hash of their SMILES, not by scaffold";
   return reader;
@@ -210,7 +210,7 @@ Form form() {
             return !smiles_column(r).empty() && dataset_of(r) == &datasets()[number];
           },
           [](const Source& source) {
-            return rows(source, datasets()[number], first_row(source));
+            return molecule_rows(source, datasets()[number], first_row(source));
           }};
 }
 
@@ -226,7 +226,7 @@ std::vector<Form> moleculenet_forms() {
                  },
                  [](const Source& source) {
                    const Record first = first_row(source);
-                   return rows(source, sider(first), first);
+                   return molecule_rows(source, sider(first), first);
                  }});
   return all;
 }

@@ -38,12 +38,12 @@ Reading make(const Record& record, const std::string& id, const std::string& que
 }
 
 /// The conclusion (LONG_ANSWER) is never shown: it gives the answer away.
-Reading read_official(const Record& record) {
+Reading read_pubmedqa(const Record& record) {
   return make(record, record.key(), record.text("QUESTION"), "final_decision",
               record.texts("CONTEXTS"));
 }
 
-Reading read_hub(const Record& record) {
+Reading read_pubmedqa_hub(const Record& record) {
   return make(record, record.text_or_number("pubid"), record.text("question"), "final_decision",
               record.inner("context").texts("contexts"));
 }
@@ -53,7 +53,7 @@ std::string pubmed_id(const Record& record) {
 }
 
 template <Reading (*read)(const Record&)>
-Reader rows(const Source& source) {
+Reader pubmedqa_rows(const Source& source) {
   Reader reader;
   reader.read = read;
   TestIds ids = read_test_ids(source.path);
@@ -89,12 +89,12 @@ std::vector<Form> pubmedqa_forms() {
            [](const Record& r, const fs::path&) {
              return r.has("QUESTION") && r.has("CONTEXTS");
            },
-           rows<read_official>},
+           pubmedqa_rows<read_pubmedqa>},
           {"pubmedqa", "Hugging Face export",
            [](const Record& r, const fs::path&) {
              return r.has("pubid") && r.has("question") && r.is_object("context");
            },
-           rows<read_hub>},
+           pubmedqa_rows<read_pubmedqa_hub>},
           {"pubmedqa", "test_ground_truth.json", is_ground_truth, ground_truth}};
 }
 

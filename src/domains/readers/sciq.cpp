@@ -13,7 +13,7 @@ namespace {
 constexpr std::array fields = {"distractor1", "distractor2", "distractor3", "correct_answer"};
 
 /// The file gives no order of options: the seed and the question decide it.
-Reading read_row(const Record& record, std::uint64_t seed) {
+Reading read_sciq(const Record& record, std::uint64_t seed) {
   const std::string question = record.text("question");
   need_content(record, "question", question);
   std::vector<std::string> options;
@@ -39,10 +39,10 @@ Reading read_row(const Record& record, std::uint64_t seed) {
   return one(std::move(example));
 }
 
-Reader rows(const Source& source) {
+Reader sciq_rows(const Source& source) {
   Reader reader;
   const std::uint64_t seed = source.options.seed;
-  reader.read = [seed](const Record& record) { return read_row(record, seed); };
+  reader.read = [seed](const Record& record) { return read_sciq(record, seed); };
   reader.note = "support passages shown; order of options from seed " + std::to_string(seed);
   return reader;
 }
@@ -55,7 +55,7 @@ std::vector<Form> sciq_forms() {
              return r.has("question") && r.has("distractor1") && r.has("distractor2") &&
                     r.has("distractor3") && r.has("correct_answer");
            },
-           rows}};
+           sciq_rows}};
 }
 
 }  // namespace xfer::domains

@@ -2,17 +2,24 @@
 // log-probabilities of chosen ones.
 #pragma once
 
-#include "engine/linear.hpp"
 #include "xfer/engine/model.hpp"
 #include "xfer/task.hpp"
-#include "xfer/tinker/wire.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
-namespace xfer::serve {
+namespace xfer::engine {
+
+struct Adapter;
+
+struct TokenLogprob {
+  TokenLogprob() = default;
+  TokenLogprob(std::int32_t id, float value) : token(id), logprob(value) {}
+  std::int32_t token = 0;
+  float logprob = 0.0F;
+};
 
 struct PositionQuery {
   explicit PositionQuery(std::vector<std::int32_t> text) : tokens(std::move(text)) {}
@@ -35,19 +42,19 @@ struct PositionQuery {
 struct PositionAnswer {
   PositionAnswer() = default;
   /// last - first rows, most probable first.
-  tinker::TopLogprobs top;
+  std::vector<std::vector<TokenLogprob>> top;
   /// As `targets`; 0 where none was asked for.
   std::vector<float> targets;
   /// last - first rows.
-  tinker::TopLogprobs drawn;
+  std::vector<std::vector<TokenLogprob>> drawn;
 };
 
 /// Computed in pieces on the engine's thread, between which others get their turn. Each position
 /// has the bits that sampling there would give, whatever else runs. Tokens and targets must be in
 /// the vocabulary and the text within the model's positions, else throws `invalid_argument`;
 /// `adapter` may be null. Honours cancellation between pieces.
-task<PositionAnswer> look_at_positions(std::shared_ptr<const engine::Model> model,
-                                       std::shared_ptr<const engine::Adapter> adapter,
+task<PositionAnswer> look_at_positions(std::shared_ptr<const Model> model,
+                                       std::shared_ptr<const Adapter> adapter,
                                        PositionQuery query);
 
-}  // namespace xfer::serve
+}  // namespace xfer::engine

@@ -1,7 +1,8 @@
-#include "serve/positions.hpp"
+#include "xfer/engine/positions.hpp"
 
 #include "engine/infer_pass.hpp"
 #include "engine/kernels/kernels.hpp"
+#include "engine/linear.hpp"
 #include "engine/memory.hpp"
 #include "engine/network.hpp"
 #include "engine/runtime.hpp"
@@ -14,7 +15,7 @@
 #include <numeric>
 #include <span>
 
-namespace xfer::serve {
+namespace xfer::engine {
 namespace {
 
 // Rows of one piece: few enough to share the engine, and the memory for their logits.
@@ -23,7 +24,7 @@ constexpr std::size_t logits_per_piece = std::size_t{1} << 23U;
 
 class Look {
 public:
-  Look(std::shared_ptr<const engine::Model> model, std::shared_ptr<const engine::Adapter> adapter,
+  Look(std::shared_ptr<const Model> model, std::shared_ptr<const Adapter> adapter,
        PositionQuery query)
       : model_(std::move(model)), adapter_(std::move(adapter)), query_(std::move(query)),
         pass_(model_->runtime().pool()), cache_(model_->config()) {
@@ -38,9 +39,9 @@ public:
   bool advance() {
     const std::size_t end = query_.last - 1;  // rows, each of which predicts the next token
     if (done_ == 0 && end > 0)
-      engine::require_memory(
-          engine::KvCache::bytes_per_token(model_->config()) * static_cast<std::int64_t>(end) +
-              engine::InferPass::bytes(model_->config(), rows_per_piece,
+      require_memory(
+          KvCache::bytes_per_token(model_->config()) * static_cast<std::int64_t>(end) +
+              InferPass::bytes(model_->config(), rows_per_piece,
                                        static_cast<std::int64_t>(logit_rows())),
           "log-probabilities of " + std::to_string(end) + " positions");
     if (done_ + 1 < query_.first) {
@@ -52,7 +53,7 @@ public:
     const std::size_t count = std::min(logit_rows(), end - std::min(done_, end));
     if (count == 0) return false;
     // One segment a token on the same cache: each gets its logits.
-    std::vector<engine::Segment> segments;
+    std::vector<Segment> segments;
     for (std::size_t i = 0; i < count; ++i)
       segments.push_back({&cache_, tokens(done_ + i, 1), adapter_.get()});
     const float* logits = pass_.run(*model_->network(), segments);
@@ -107,7 +108,7 @@ private:
     std::vector<float> scratch(logits.begin(), logits.end());
     float max = 0.0F;
     const float log_sum =
-        std::log(engine::kernels().exp_shift(scratch.data(), 1.0F,
+        std::log(kernels().exp_shift(scratch.data(), 1.0F,
                                              static_cast<int>(scratch.size()), &max));
     const auto logprob = [&](std::size_t id) { return logits[id] - log_sum - max; };
     for (std::size_t c = 0; c < query_.columns; ++c) {
@@ -137,31 +138,31 @@ private:
     Rng rng(query_.seed, std::uint64_t{row + query_.first} << 32U);
     for (int i = 0; i < query_.draws; ++i) {
       std::copy(logits.begin(), logits.end(), scratch.begin());
-      const engine::ChosenToken token = engine::choose_token(scratch, how, rng);
+      const ChosenToken token = choose_token(scratch, how, rng);
       answer_.drawn[row].emplace_back(token.id, token.logprob);
     }
   }
 
-  std::shared_ptr<const engine::Model> model_;
-  std::shared_ptr<const engine::Adapter> adapter_;
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<const Adapter> adapter_;
   PositionQuery query_;
-  engine::InferPass pass_;
-  engine::KvCache cache_;
+  InferPass pass_;
+  KvCache cache_;
   std::size_t done_ = 0;  ///< tokens that are in the cache
   PositionAnswer answer_;
 };
 
 }  // namespace
 
-task<PositionAnswer> look_at_positions(std::shared_ptr<const engine::Model> model,
-                                       std::shared_ptr<const engine::Adapter> adapter,
+task<PositionAnswer> look_at_positions(std::shared_ptr<const Model> model,
+                                       std::shared_ptr<const Adapter> adapter,
                                        PositionQuery query) {
   const auto look = std::make_shared<Look>(model, std::move(adapter), std::move(query));
   for (bool more = true; more;) {
-    auto piece = engine::on_engine(model->runtime(), [look] { return look->advance(); });
+    auto piece = on_engine(model->runtime(), [look] { return look->advance(); });
     more = co_await std::move(piece);
   }
   co_return look->take();
 }
 
-}  // namespace xfer::serve
+}  // namespace xfer::engine

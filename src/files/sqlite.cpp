@@ -1,12 +1,12 @@
-#include "study/sqlite.hpp"
+#include "files/sqlite.hpp"
 
 #include "xfer/error.hpp"
 
 #include <sqlite3.h>
 
-#include <limits>
+#include <utility>
 
-namespace xfer::study {
+namespace xfer::files {
 namespace {
 
 constexpr int busy_wait_ms = 10'000;
@@ -17,6 +17,8 @@ Errc code_for(int sqlite_code) {
     case SQLITE_CORRUPT:
     case SQLITE_MISMATCH:
     case SQLITE_FORMAT: return Errc::bad_data;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return Errc::unavailable;
     case SQLITE_NOMEM: return Errc::out_of_memory;
     case SQLITE_MISUSE:
     case SQLITE_RANGE:
@@ -36,7 +38,7 @@ Statement::Statement(Sqlite& database, std::string_view sql) : database_(&databa
   const int code = sqlite3_prepare_v2(database.handle(), sql.data(), static_cast<int>(sql.size()),
                                       &statement, nullptr);
   statement_.reset(statement);
-  if (code != SQLITE_OK) database.fail("reading or writing");
+  check(code);
 }
 
 void Statement::check(int code) {
@@ -52,6 +54,11 @@ Statement& Statement::bind(int index, double value) {
   return *this;
 }
 Statement& Statement::bind(int index, const std::optional<double>& value) {
+  if (value) return bind(index, *value);
+  check(sqlite3_bind_null(statement_.get(), index));
+  return *this;
+}
+Statement& Statement::bind(int index, const std::optional<std::int64_t>& value) {
   if (value) return bind(index, *value);
   check(sqlite3_bind_null(statement_.get(), index));
   return *this;
@@ -78,8 +85,14 @@ void Statement::run() {
   }
   reset();
 }
-void Statement::reset() { sqlite3_reset(statement_.get()); }
+void Statement::reset() {
+  sqlite3_reset(statement_.get());
+  bound_ = 0;
+}
 
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
 std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
@@ -87,8 +100,12 @@ double Statement::real(int column) const {
   return sqlite3_column_double(statement_.get(), column);
 }
 std::optional<double> Statement::optional_real(int column) const {
-  if (sqlite3_column_type(statement_.get(), column) == SQLITE_NULL) return std::nullopt;
+  if (is_null(column)) return std::nullopt;
   return real(column);
+}
+std::optional<std::int64_t> Statement::optional_integer(int column) const {
+  if (is_null(column)) return std::nullopt;
+  return integer(column);
 }
 std::string Statement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
@@ -98,7 +115,8 @@ std::string Statement::text(int column) const {
 
 void Sqlite::Close::operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
 
-Sqlite::Sqlite(const std::filesystem::path& path, Mode mode) : path_(path) {
+Sqlite::Sqlite(const std::filesystem::path& path, Mode mode, std::string name)
+    : path_(path), name_(std::move(name)) {
   sqlite3* handle = nullptr;
   const int flags = mode == Mode::read_only ? SQLITE_OPEN_READONLY
                                             : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -106,10 +124,17 @@ Sqlite::Sqlite(const std::filesystem::path& path, Mode mode) : path_(path) {
       sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_FULLMUTEX, nullptr);
   handle_.reset(handle);
   if (!handle)
-    throw Error(Errc::out_of_memory, "ledger " + path.string() + ": SQLite could not start");
+    throw Error(Errc::out_of_memory, name_ + " " + path.string() + ": SQLite could not start");
   if (code != SQLITE_OK) fail("opening");
   sqlite3_extended_result_codes(handle, 1);
-  sqlite3_busy_timeout(handle, busy_wait_ms);
+  if (mode != Mode::exclusive) {
+    sqlite3_busy_timeout(handle, busy_wait_ms);
+    return;
+  }
+  execute("PRAGMA locking_mode = EXCLUSIVE");
+  execute("PRAGMA journal_mode = WAL");
+  execute("PRAGMA synchronous = FULL");
+  execute("BEGIN IMMEDIATE; COMMIT");
 }
 
 void Sqlite::execute(const std::string& sql) {
@@ -121,8 +146,8 @@ void Sqlite::fail(const std::string& doing) const {
   const int code = sqlite3_extended_errcode(handle_.get());
   std::string hint;
   if ((code & 0xFF) == SQLITE_FULL) hint = "; free some space and run again, nothing is lost";
-  throw Error(code_for(code), "ledger " + path_.string() + ": " + doing + " failed: " +
+  throw Error(code_for(code), name_ + " " + path_.string() + ": " + doing + " failed: " +
                                   sqlite3_errmsg(handle_.get()) + hint);
 }
 
-}  // namespace xfer::study
+}  // namespace xfer::files

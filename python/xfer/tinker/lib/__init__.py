@@ -1,0 +1,1 @@
+"""Names of the SDK's inner modules that scripts import."""

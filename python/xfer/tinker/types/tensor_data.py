@@ -1,0 +1,5 @@
+"""`TensorData` where some scripts look for it."""
+
+from xfer.tinker._tensors import TensorData
+
+__all__ = ["TensorData"]
