@@ -19,11 +19,6 @@ using namespace py::literals;
 namespace xfer::bindings {
 namespace {
 
-template <class T>
-auto method_name(const T& self) {
-  return std::string(to_string(self.method));
-}
-
 py::object to_python(const report::DataValue& value) {
   if (const auto* number = std::get_if<double>(&value)) return py::float_(*number);
   if (const auto* count = std::get_if<std::int64_t>(&value)) return py::int_(*count);

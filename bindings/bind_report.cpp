@@ -32,11 +32,6 @@ auto condition_name(const T& self) {
   return std::string(to_string(self.condition));
 }
 
-template <class T>
-auto method_name(const T& self) {
-  return std::string(to_string(self.method));
-}
-
 std::string describe(const Metric& metric) {
   const Estimate* e = metric.estimate();
   if (!e) return "<undefined: " + metric.reason() + ">";

@@ -128,7 +128,7 @@ void bind_predictions(py::module_& module) {
       "truth"_a, "predicted"_a, "Coefficient of determination; undefined for a constant truth.");
 }
 
-void bind_similarity(py::module_& module) {
+void bind_similarity_statistics(py::module_& module) {
   module.def(
       "jensen_shannon",
       [](const Doubles& p, const Doubles& q) {
@@ -279,7 +279,7 @@ void bind_power(py::module_& module) {
 
 void bind_stats_measures(py::module_& module) {
   bind_predictions(module);
-  bind_similarity(module);
+  bind_similarity_statistics(module);
   bind_power(module);
 }
 

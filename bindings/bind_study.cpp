@@ -287,12 +287,13 @@ std::shared_ptr<study::Backend> to_backend(const py::object& backend) {
 
 Report run_blocking_study(const StudySpec& spec, const std::filesystem::path& folder,
                           const py::object& on_event, const py::object& backend,
-                          study::DomainSet domains, const std::filesystem::path& record_file) {
+                          study::DomainSet domains,
+                          const std::optional<std::filesystem::path>& record_file) {
   const auto call = new_call(new_queue());
   const auto events = std::make_shared<EventQueue>();
   study::RunOptions options;
   options.run_folder = folder;
-  options.record_file = record_file;
+  options.record_file = record_file.value_or("");
   options.on_event = [events](const Event& event) { events->push(event); };
   options.stop = &call->stop;
   const auto outcome =
@@ -332,12 +333,13 @@ private:
 
 py::object run_async_study(const StudySpec& spec, const std::filesystem::path& folder,
                            const py::object& on_event, const py::object& backend,
-                           study::DomainSet domains, const std::filesystem::path& record_file) {
+                           study::DomainSet domains,
+                          const std::optional<std::filesystem::path>& record_file) {
   const auto call = new_call(new_queue());
   const auto callback = std::make_shared<LoopCallback>(on_event);
   study::RunOptions options;
   options.run_folder = folder;
-  options.record_file = record_file;
+  options.record_file = record_file.value_or("");
   options.on_event = [callback](const Event& event) { (*callback)(event); };
   options.stop = &call->stop;
   return call_async(call, callback,
@@ -381,13 +383,13 @@ void bind_study(py::module_& module) {
              "The folder or file that a model's name means.");
   module.def("run_study", &run_blocking_study, "spec"_a, "run_folder"_a, "on_event"_a = py::none(),
              "backend"_a = py::none(), "domains"_a = study::DomainSet(),
-             "record_file"_a = std::filesystem::path(),
+             "record_file"_a = py::none(),
              "Runs or resumes a study; `on_event` is called in this thread. `backend` is an "
              "`xfer.CustomBackend` in place of the study's model, `domains` are own ones by name. "
              "Exchanges with a Tinker service are written to `record_file`, without secrets.");
   module.def("run_study_async", &run_async_study, "spec"_a, "run_folder"_a,
              "on_event"_a = py::none(), "backend"_a = py::none(),
-             "domains"_a = study::DomainSet(), "record_file"_a = std::filesystem::path(),
+             "domains"_a = study::DomainSet(), "record_file"_a = py::none(),
              "The same as an asyncio future; `on_event` is called in the loop's thread.");
 }
 

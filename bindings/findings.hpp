@@ -5,7 +5,15 @@
 
 #include <pybind11/pybind11.h>
 
+#include <string>
+
 namespace xfer::bindings {
+
+/// Of a cell, an effect or a matrix, as its Python property `method`.
+template <class T>
+auto method_name(const T& self) {
+  return std::string(to_string(self.method));
+}
 
 /// Types of findings, `report_of_scores` and `score_verdicts`.
 void bind_findings(pybind11::module_& module);

@@ -25,7 +25,15 @@ BELOW: dict[str, set[str]] = {
     "serve": {"files", "text", "engine", "tinker"},
     "study": {"files", "text", "grade", "stats", "domains", "engine", "tinker"},
     "report": {
-        "files", "text", "grade", "stats", "domains", "engine", "similarity", "tinker", "study",
+        "files",
+        "text",
+        "grade",
+        "stats",
+        "domains",
+        "engine",
+        "similarity",
+        "tinker",
+        "study",
     },
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)

@@ -1104,7 +1104,7 @@ def run_study(
     on_event: _OnEvent = None,
     backend: CustomBackend | None = None,
     domains: Mapping[str, Domain] = ...,
-    record_file: _Path = "",
+    record_file: _Path | None = None,
 ) -> Report: ...
 def run_study_async(
     spec: StudySpec,
@@ -1112,7 +1112,7 @@ def run_study_async(
     on_event: _OnEvent = None,
     backend: CustomBackend | None = None,
     domains: Mapping[str, Domain] = ...,
-    record_file: _Path = "",
+    record_file: _Path | None = None,
 ) -> Future[Report]: ...
 
 @final

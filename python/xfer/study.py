@@ -42,7 +42,7 @@ def run_study(
     with _display(spec, folder, progress) as listener:
         return Result(
             _native.run_study(
-                spec, folder, listener, backend, own_domains(spec, domains), record or ""
+                spec, folder, listener, backend, own_domains(spec, domains), record
             )
         )
 
@@ -62,7 +62,7 @@ async def run_study_async(
     with _display(spec, folder, progress) as listener:
         return Result(
             await _native.run_study_async(
-                spec, folder, listener, backend, own_domains(spec, domains), record or ""
+                spec, folder, listener, backend, own_domains(spec, domains), record
             )
         )
 

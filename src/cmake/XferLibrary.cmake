@@ -34,6 +34,10 @@ if(XFER_UNITY)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
 endif()
 
+# Rooms that pass things on are optimised lightly: the time of a study goes into engine, text, grade,
+# stats and domains, and the time of a build into the others.
+set(XFER_LIGHT_ROOMS tinker serve study report similarity)
+
 # xfer_add_library(<room> [SOURCES ...] [LINK ...] [PRIVATE ...])
 # Makes xfer_<room> (alias xfer::<room>). Without SOURCES it is header-only. Headers are those in
 # include/xfer/<room>/. LINK is public (rooms below, and libraries in public headers), PRIVATE not.
@@ -47,6 +51,9 @@ function(xfer_add_library room)
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON
                           CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    if(room IN_LIST XFER_LIGHT_ROOMS)
+      target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    endif()
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)

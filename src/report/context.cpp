@@ -177,9 +177,7 @@ std::optional<stats::Spending> transfer_spending(const study::StudyResult& resul
   }
   study::Price price;
   try {
-    const study::StudySpec& spec = result.spec;
-    price = prices_of(spec).of(spec.priced_as.empty() ? spec.model : spec.priced_as,
-                               spec.priced_as.empty() && spec.backend != "tinker");
+    price = price_of(prices_of(result.spec), result.spec);
   } catch (const Error& error) {
     why = clean_text(error.what());
     return std::nullopt;

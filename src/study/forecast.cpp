@@ -238,6 +238,14 @@ PriceList prices_of(const StudySpec& spec) {
                                  : PriceList::from_toml_file(spec.price_file);
 }
 
+Price price_of(const PriceList& prices, const StudySpec& spec) {
+  if (!spec.priced_as.empty()) return prices.of(spec.priced_as, false);
+  const bool hosted = spec.backend == "tinker";
+  const bool own_service = hosted && !spec.base_url.empty();
+  if (own_service && !prices.models.contains(spec.model)) return {};
+  return prices.of(spec.model, !hosted);
+}
+
 Forecast make_forecast(const StudySpec& spec, const Materials& materials, const Plan& plan,
                        const PriceList& prices, std::int64_t parameters,
                        const std::atomic<bool>* stop) {
@@ -246,8 +254,7 @@ Forecast make_forecast(const StudySpec& spec, const Materials& materials, const 
   forecast.price_date = prices.date;
   forecast.price_source = prices.source;
   forecast.price_origin = prices.origin;
-  const bool may_be_free = spec.priced_as.empty() && spec.backend != "tinker";
-  const Price price = prices.of(forecast.priced_model, may_be_free);
+  const Price price = price_of(prices, spec);
   Forecaster(spec, materials, plan, stop).count_tokens(forecast);
   add_dollars(forecast, plan, price);
   const double hours = hours_of(plan.total_units, spec, parameters);

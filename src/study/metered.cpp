@@ -155,11 +155,10 @@ private:
 }  // namespace
 
 std::optional<Price> price_of_calls(const StudySpec& spec) {
-  const std::string model = spec.priced_as.empty() ? spec.model : spec.priced_as;
   const PriceList prices = prices_of(spec);
   Price price;
   try {
-    price = prices.of(model, spec.priced_as.empty() && spec.backend != "tinker");
+    price = price_of(prices, spec);
   } catch (const Error& e) {
     if (!spec.budget.limited()) return std::nullopt;
     throw Error(e.code(), std::string("budget: ") + e.what());

@@ -54,7 +54,7 @@ def test_a_result_holds_every_answer(finished: xfer.Result) -> None:
 
 def test_a_notebook_shows_table_and_charts(finished: xfer.Result) -> None:
     page = finished._repr_html_()
-    assert page.count("<table") == 2
+    assert page.count("<table") == 4
     assert page.count("<svg") == page.count("</svg>") >= 1
     assert "format_control" in page
     assert "<script" not in page
