@@ -7,6 +7,13 @@ namespace {
 
 using namespace testing;
 
+// Sanitizers take most of the time and keep freed memory: the numbers would be theirs.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool measured = false;
+#else
+constexpr bool measured = true;
+#endif
+
 TEST(Load, many_clients_train_and_sample_without_an_error) {
   const TemporaryFolder folder;
   ServeOptions options;
@@ -21,6 +28,8 @@ TEST(Load, many_clients_train_and_sample_without_an_error) {
   load.time = 20s;
   const bench::LoadReport report = bench::run_load(load);
   EXPECT_TRUE(report.errors.empty()) << report.errors.front();
+  EXPECT_GT(report.steps + report.samples, 0);
+  if (!measured) return;
   EXPECT_GT(report.steps, 64);
   EXPECT_GT(report.samples, 0);
   EXPECT_GT(report.heartbeats, 10);
