@@ -37,6 +37,8 @@ pytestmark = [
         "without its requirements: pip install --no-deps tinker-cookbook==0.6.1)",
     ),
     pytest.mark.timeout(900),
+    # Minutes; and the settings under which the small model's reward rises are still to be found.
+    pytest.mark.long,
 ]
 
 RUN = Path(__file__).with_name("cookbook_run.py")

@@ -15,8 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t examples = 32;
-constexpr std::size_t batch = 8;
-constexpr std::size_t steps = 32;
+constexpr std::size_t batch = 16;
+constexpr std::size_t steps = 36;
 
 /// An adapter trained for a few steps on examples of a domain, from `first` on.
 fs::path train(const fs::path& folder, const std::string& name, const std::string& domain,
