@@ -41,9 +41,7 @@ def run_study(
     folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
     with _display(spec, folder, progress) as listener:
         return Result(
-            _native.run_study(
-                spec, folder, listener, backend, own_domains(spec, domains), record
-            )
+            _native.run_study(spec, folder, listener, backend, own_domains(spec, domains), record)
         )
 
 
