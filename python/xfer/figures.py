@@ -67,6 +67,7 @@ def matrix(result: Result, method: str | None = None) -> Figure | None:
     own = found.own
     size = (1.9 + 1.25 * len(found.targets), 1.3 + 0.72 * len(found.sources))
     with plt.rc_context(_STYLE):
+        figure: Figure
         figure, axes = plt.subplots(figsize=size, layout="constrained")
         grid = [[_points(cells.get((s, t))) for t in found.targets] for s in found.sources]
         largest = max((abs(v) for row in grid for v in row if v is not None), default=1.0) or 1.0
@@ -101,6 +102,7 @@ def conditions(cell: _native.CellReport) -> Figure | None:
         return None
     plt = _pyplot()
     with plt.rc_context(_STYLE):
+        figure: Figure
         figure, axes = plt.subplots(figsize=(5.2, 0.7 + 0.42 * len(shown)), layout="constrained")
         for y, c in enumerate(shown):
             value, low, high = _percent(c.accuracy)
@@ -128,6 +130,7 @@ def curves(cell: _native.CellResult) -> Figure | None:
         return None
     plt = _pyplot()
     with plt.rc_context(_STYLE):
+        figure: Figure
         figure, axes = plt.subplots(figsize=(5.2, 3.2), layout="constrained")
         for condition, seeds in by_condition.items():
             colour = CONDITION_COLOURS[condition]
@@ -312,6 +315,7 @@ def _scatter(
         return None
     plt = _pyplot()
     with plt.rc_context(_STYLE):
+        figure: Figure
         figure, axes = plt.subplots(figsize=(5.2, 4.2), layout="constrained")
         axes.axhline(0, color="#6e7781", lw=0.8)
         for name, (x, x_low, x_high), (y, y_low, y_high) in points:
@@ -340,6 +344,7 @@ def _intervals(lines: list[tuple[str, _Interval]], label: str) -> Figure | None:
         return None
     plt = _pyplot()
     with plt.rc_context(_STYLE):
+        figure: Figure
         figure, axes = plt.subplots(figsize=(5.6, 0.8 + 0.24 * len(lines)), layout="constrained")
         axes.axvline(0, color="#6e7781", lw=0.8)
         for y, (_, (value, low, high)) in enumerate(lines):
