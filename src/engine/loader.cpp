@@ -43,6 +43,7 @@ Sha256 hash_of_config(const ModelConfig& config, Storage storage) {
   sha.update(write_config(config));
   for (const float d : config.rope_divisors) sha.update(std::to_string(d));
   if (storage == Storage::bf16) sha.update("bf16");
+  if (storage == Storage::bf16_pairs) sha.update("bf16_compute");
   return sha;
 }
 

@@ -16,10 +16,21 @@ namespace xfer::engine {
 namespace {
 
 Storage storage_of(const ModelOptions& options) {
-  return options.weights == WeightStorage::bf16 ? Storage::bf16 : Storage::f32;
+  if (options.weights == WeightStorage::bf16) return Storage::bf16;
+  return options.weights == WeightStorage::bf16_compute ? Storage::bf16_pairs : Storage::f32;
 }
 
 }  // namespace
+
+WeightStorage weight_storage(std::string_view name) {
+  if (name == "blocks") return WeightStorage::blocks;
+  if (name == "f32") return WeightStorage::f32;
+  if (name == "bf16") return WeightStorage::bf16;
+  if (name == "bf16_compute") return WeightStorage::bf16_compute;
+  throw Error(Errc::invalid_argument,
+              "model: weights must be blocks, f32, bf16 or bf16_compute (got " + std::string(name) +
+                  ")");
+}
 
 struct Model::State {
   State(text::Tokenizer tokens, int threads) : tokenizer(std::move(tokens)), runtime(threads) {}
@@ -94,6 +105,7 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config, text::Toke
       .field("seed", seed)
       .field("tokenizer", state->tokenizer.content_hash());
   if (storage == Storage::bf16) hash.field("storage", "bf16");
+  if (storage == Storage::bf16_pairs) hash.field("storage", "bf16_compute");
   state->hash = hash.hex();
   return std::shared_ptr<const Model>(new Model(std::move(state)));
 }

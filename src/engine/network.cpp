@@ -140,7 +140,7 @@ Network::Network(const ModelConfig& shape, Storage storage) : config(shape) {
 
 std::int64_t Network::bytes(const ModelConfig& c, Storage storage) {
   const std::int64_t table = std::int64_t{4} * table_positions(c) * c.head_dim;
-  return c.parameters() * (storage == Storage::bf16 ? 2 : 4) +
+  return c.parameters() * (storage == Storage::f32 ? 4 : 2) +
          table * (has_sliding_rope(c) ? 2 : 1);
 }
 

@@ -80,9 +80,8 @@ fs::path embedded_model_folder(std::string_view size) {
   if (const std::string chosen = environment("XFER_MODELS"); !chosen.empty())
     roots.emplace_back(chosen);
   if (!models_folder().empty()) roots.push_back(models_folder());
-#ifdef XFER_MODELS_FOLDER
+  roots.emplace_back(XFER_INSTALLED_MODELS_FOLDER);
   roots.emplace_back(XFER_MODELS_FOLDER);
-#endif
   std::vector<std::string> searched;
   for (const fs::path& root : roots) {
     std::error_code ignored;

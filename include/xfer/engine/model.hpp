@@ -96,8 +96,16 @@ enum class WeightStorage {
   /// the memory, and the same bits in every result.
   blocks,
   f32,
-  bf16  ///< half the memory, and less to read when decoding; rounds what is not bf16 already
+  bf16,  ///< half the memory, and less to read when decoding; rounds what is not bf16 already
+  /// As bf16, and what is multiplied with them is rounded to bf16 as well (sums, adapters, norms and
+  /// attention stay in float32), as mixed-precision training does: up to twice as fast on processors
+  /// with AVX512_BF16, slower on others. Results agree with the others' to about 1 %, and exactly
+  /// with themselves, whatever the batch or the number of threads.
+  bf16_compute
 };
+
+/// By its name here. Throws `invalid_argument` naming those there are.
+WeightStorage weight_storage(std::string_view name);
 
 struct ModelOptions {
   /// Worker threads; 0 means one per core. Never changes a result.

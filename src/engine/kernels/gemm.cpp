@@ -11,36 +11,8 @@ namespace {
 
 constexpr std::int64_t flops_per_piece = 2'000'000;
 
-double flops(int m, int n, int k) { return 2.0 * m * n * k; }
-
-// dst[p][0..16) = w[r][p] for up to 16 rows.
-void pack_panel_of_rows(const float* w, std::int64_t ld, int rows, int k, float* dst) {
-  if (rows == panel_width) {
-    for (int p0 = 0; p0 < k; p0 += panel_width) {
-      const int depth = std::min(panel_width, k - p0);
-      for (int r = 0; r < panel_width; ++r)
-        for (int p = 0; p < depth; ++p)
-          dst[(p0 + p) * panel_width + r] = w[r * ld + p0 + p];
-    }
-    return;
-  }
-  for (int p = 0; p < k; ++p)
-    for (int r = 0; r < panel_width; ++r)
-      dst[p * panel_width + r] = r < rows ? w[r * ld + p] : 0.0F;
-}
-
-void pack_panel_of_columns(const float* b, std::int64_t ld, int cols, int k, float* dst) {
-  constexpr int ahead = 24;  // rows far apart are not fetched ahead by the hardware
-  for (int p = 0; p < k; ++p) {
-    const float* row = b + p * ld;
-    float* out = dst + p * panel_width;
-    if (p + ahead < k) __builtin_prefetch(row + ahead * ld);
-    if (cols == panel_width) {
-      std::memcpy(out, row, panel_width * sizeof(float));
-    } else {
-      for (int j = 0; j < panel_width; ++j) out[j] = j < cols ? row[j] : 0.0F;
-    }
-  }
+double flops(int m, int n, int k) {
+  return 2.0 * m * n * k;
 }
 
 struct Product {
@@ -49,6 +21,9 @@ struct Product {
   float* c;
   std::int64_t ldc;
   bool accumulate;
+  /// The left side in bf16, for right sides in pairs: rows of `pairs` words.
+  const std::uint16_t* halves = nullptr;
+  int pairs = 0;
 };
 
 // The panels of a right-hand matrix, in any storage.
@@ -99,8 +74,17 @@ Floats& widened_panel() {
 void block(const Kernels& kernel, const Product& x, const Panels& panels, int row0, int row1,
            int panel0, int panel1) {
   for (int j = panel0; j < panel1; ++j) {
-    const float* b = panels.at(kernel, j, widened_panel());
     const int cols = std::min(panel_width, x.n - j * panel_width);
+    if (x.halves != nullptr) {
+      const std::int64_t stride = 2 * x.pairs;
+      const std::uint16_t* right = panels.matrix->halves(panels.first + j);
+      for (int row = row0; row < row1; row += kernel.strip_rows)
+        kernel.tile_pairs(x.pairs, x.halves + row * stride, stride, right,
+                          x.c + row * x.ldc + j * panel_width, x.ldc,
+                          std::min(kernel.strip_rows, row1 - row), cols, x.accumulate);
+      continue;
+    }
+    const float* b = panels.at(kernel, j, widened_panel());
     for (int row = row0; row < row1; row += kernel.strip_rows) {
       const int rows = std::min(kernel.strip_rows, row1 - row);
       kernel.tile(x.k, x.a.data + row * x.a.row_stride, x.a.row_stride, x.a.k_stride, b,
@@ -118,7 +102,12 @@ void single_row(ThreadPool& pool, const Kernels& kernel, const Product& x, const
     float sums[8 * panel_width];
     const auto last = std::min<std::int64_t>((piece + 1) * per_piece, whole);
     for (std::int64_t g = piece * per_piece; g < last; ++g) {
-      panels.row8(kernel, x.k, x.a.data, static_cast<int>(g) * 8, sums);
+      const int j = static_cast<int>(g) * 8;
+      if (x.halves != nullptr)
+        kernel.row8_pairs(x.pairs, x.halves, panels.matrix->halves(panels.first + j), panels.stride,
+                          sums);
+      else
+        panels.row8(kernel, x.k, x.a.data, j, sums);
       float* out = x.c + g * 8 * panel_width;
       if (x.accumulate)
         for (int i = 0; i < 8 * panel_width; ++i) out[i] += sums[i];
@@ -129,140 +118,6 @@ void single_row(ThreadPool& pool, const Kernels& kernel, const Product& x, const
   const int rest = (x.n + panel_width - 1) / panel_width;
   block(kernel, x, panels, 0, 1, whole * 8, rest);
 }
-
-}  // namespace
-
-std::uint16_t to_bf16(float value) noexcept {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if (std::isnan(value)) return static_cast<std::uint16_t>((bits >> 16U) | 0x40U);
-  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
-}
-
-void PackedMatrix::resize(int k, int n, Storage storage) {
-  k_ = k;
-  n_ = n;
-  storage_ = storage;
-  const auto size = static_cast<std::size_t>(panels()) * static_cast<std::size_t>(panel_stride());
-  halves_.resize(storage == Storage::bf16 ? size : 0);
-  if (!is_blocks(storage)) {
-    data_.resize(storage == Storage::f32 ? size : 0);
-    codes_.clear();
-    return;
-  }
-  // What no column fills multiplies to 0.
-  data_.assign(static_cast<std::size_t>(panels()) * static_cast<std::size_t>(k), 0.0F);
-  codes_.assign(size * static_cast<std::size_t>(code_bits()) / 32, 0);
-}
-
-void PackedMatrix::set_block(int col, int block, std::span<const std::int8_t, block_size> values,
-                             float scale, float offset) noexcept {
-  const int c = col % panel_width;
-  float* factors = data_.data() + std::int64_t{col / panel_width} * k_ +
-                   std::int64_t{block} * block_size;
-  factors[c] = scale;
-  factors[panel_width + c] = offset;
-  const int bits = code_bits();
-  const int per_word = 32 / bits;
-  const std::uint32_t mask = bits == 4 ? 15U : 255U;
-  std::uint32_t* out = codes_.data() + (codes(col / panel_width) - codes_.data()) +
-                       block * block_size / per_word * panel_width + c;
-  for (int row = 0; row < block_size; row += per_word, out += panel_width) {
-    *out = 0;
-    for (int at = 0; at < per_word; ++at)
-      *out |= (static_cast<std::uint32_t>(values[static_cast<std::size_t>(row + at)]) & mask)
-              << static_cast<unsigned>(bits * at);
-  }
-}
-
-float PackedMatrix::at(int p, int col) const noexcept {
-  const std::int64_t place = std::int64_t{p} * panel_width + col % panel_width;
-  if (storage_ == Storage::f32) return panel(col / panel_width)[place];
-  if (storage_ == Storage::bf16)
-    return std::bit_cast<float>(std::uint32_t{halves(col / panel_width)[place]} << 16U);
-  const int c = col % panel_width;
-  const float* factors = scales(col / panel_width) + p / block_size * block_size;
-  const int bits = code_bits();
-  const int per_word = 32 / bits;
-  const std::uint32_t word = codes(col / panel_width)[p / per_word * panel_width + c] >>
-                             static_cast<unsigned>(bits * (p % per_word));
-  const int value = bits == 4 ? static_cast<int>(word & 15U) : static_cast<std::int8_t>(word);
-  return static_cast<float>(value) * factors[c] + factors[panel_width + c];
-}
-
-void PackedMatrix::column(int col, float* out) const noexcept {
-  for (int p = 0; p < k_; ++p) out[p] = at(p, col);
-}
-
-void PackedMatrix::set_column(int col, const float* values) noexcept {
-  if (storage_ == Storage::bf16) {
-    std::uint16_t* p = halves(col / panel_width) + col % panel_width;
-    for (int i = 0; i < k_; ++i) p[std::int64_t{i} * panel_width] = to_bf16(values[i]);
-    return;
-  }
-  float* p = panel(col / panel_width) + col % panel_width;
-  for (int i = 0; i < k_; ++i) p[std::int64_t{i} * panel_width] = values[i];
-}
-
-void pack_weight(ThreadPool& pool, const float* w, int rows, int first_col, PackedMatrix& out) {
-  const Timed timed(pool.clock(), WorkKind::packing);
-  const int k = out.k();
-  if (first_col % panel_width != 0) {
-    for (int r = 0; r < rows; ++r) out.set_column(first_col + r, w + std::int64_t{r} * k);
-    return;
-  }
-  const int panels = (rows + panel_width - 1) / panel_width;
-  pool.run(panels, [&](std::int64_t j, int) {
-    const int row = static_cast<int>(j) * panel_width;
-    const int here = std::min(panel_width, rows - row);
-    const int at = first_col / panel_width + static_cast<int>(j);
-    const float* first = w + std::int64_t{row} * k;
-    if (out.storage() == Storage::f32) {
-      pack_panel_of_rows(first, k, here, k, out.panel(at));
-      return;
-    }
-    Floats& room = widened_panel();
-    room.resize(static_cast<std::size_t>(out.panel_stride()));
-    pack_panel_of_rows(first, k, here, k, room.data());
-    std::transform(room.begin(), room.end(), out.halves(at), to_bf16);
-  });
-}
-
-void pack_right(ThreadPool& pool, const float* b, std::int64_t ld, int k, int n,
-                PackedMatrix& out) {
-  const Timed timed(pool.clock(), WorkKind::packing);
-  out.resize(k, n);
-  pool.run(out.panels(), [&](std::int64_t j, int) {
-    const int col = static_cast<int>(j) * panel_width;
-    pack_panel_of_columns(b + col, ld, std::min(panel_width, n - col), k,
-                          out.panel(static_cast<int>(j)));
-  });
-}
-
-void pack_transposed(ThreadPool& pool, const PackedMatrix& b, int first_col, int cols,
-                     PackedMatrix& out) {
-  const Timed timed(pool.clock(), WorkKind::packing);
-  const int k = b.k();
-  out.resize(cols, k);
-  const bool plain = b.storage() == Storage::f32;
-  pool.run(out.panels(), [&](std::int64_t j, int) {
-    const int p0 = static_cast<int>(j) * panel_width;
-    const int depth = std::min(panel_width, k - p0);
-    float* dst = out.panel(static_cast<int>(j));
-    for (int c = 0; c < cols; ++c) {
-      const int col = first_col + c;
-      const std::int64_t at = col % panel_width + std::int64_t{p0} * panel_width;
-      float* out_row = dst + std::int64_t{c} * panel_width;
-      if (!plain) {
-        for (int p = 0; p < panel_width; ++p) out_row[p] = p < depth ? b.at(p0 + p, col) : 0.0F;
-        continue;
-      }
-      const float* src = b.panel(col / panel_width) + at;
-      for (int p = 0; p < panel_width; ++p) out_row[p] = p < depth ? src[p * panel_width] : 0.0F;
-    }
-  });
-}
-
-namespace {
 
 // strips[s][p][r] = a(s * strip + r, p): a left side whose k is not contiguous would walk memory in
 // large steps.
@@ -283,6 +138,33 @@ const float* pack_strips(ThreadPool& pool, int m, int k, Left a, int strip, Floa
   return base;
 }
 
+// The left side rounded to bf16, an odd k filled up with a zero.
+const std::uint16_t* narrow_left(ThreadPool& pool, const Kernels& kernel, int m, int k, Left a,
+                                 Halves& halves) {
+  const int stride = k + k % 2;
+  halves.resize(static_cast<std::size_t>(m) * static_cast<std::size_t>(stride));
+  std::uint16_t* const base = halves.data();
+  constexpr int rows_per_piece = 32;
+  pool.run((m + rows_per_piece - 1) / rows_per_piece, [&](std::int64_t piece, int) {
+    const int first = static_cast<int>(piece) * rows_per_piece;
+    for (int row = first; row < std::min(first + rows_per_piece, m); ++row) {
+      const float* src = a.data + row * a.row_stride;
+      std::uint16_t* dst = base + std::int64_t{row} * stride;
+      if (a.k_stride == 1)
+        kernel.narrow(src, k, dst);
+      else
+        for (int p = 0; p < k; ++p) dst[p] = to_bf16(src[p * a.k_stride]);
+      if (stride > k) dst[k] = 0;
+    }
+  });
+  return base;
+}
+
+Halves& halves_of_caller() {
+  static thread_local Halves halves;
+  return halves;
+}
+
 Floats& strips_of_caller() {
   static thread_local Floats strips;
   return strips;
@@ -298,19 +180,23 @@ void gemm(ThreadPool& pool, int m, Left a, const PackedMatrix& b, float* c, std:
   const int k = b.k();
   const Panels panels = panels_of(b, first_col / panel_width);
   Product x{m, n, k, a, c, ldc, accumulate};
-  if (m == 1 && a.k_stride == 1) return single_row(pool, kernel, x, panels);
+  if (b.storage() == Storage::bf16_pairs) {
+    x.halves = narrow_left(pool, kernel, m, k, a, halves_of_caller());
+    x.pairs = (k + 1) / 2;
+  }
+  if (m == 1 && (x.halves != nullptr || a.k_stride == 1))
+    return single_row(pool, kernel, x, panels);
 
   const int strip = kernel.strip_rows;
   const int strip_count = (m + strip - 1) / strip;
-  const bool packed = a.k_stride != 1;
-  const float* const base = packed ? pack_strips(pool, m, k, a, strip, strips_of_caller()) : nullptr;
+  const bool packed = a.k_stride != 1 && x.halves == nullptr;
+  const float* const base =
+      packed ? pack_strips(pool, m, k, a, strip, strips_of_caller()) : nullptr;
   const int panel_count = (n + panel_width - 1) / panel_width;
   const int strips_per_piece = std::min(strip_count, 16);
-  const std::int64_t flops_per_panel =
-      std::int64_t{2} * strips_per_piece * strip * panel_width * k;
-  const int panels_per_piece = static_cast<int>(
-      std::clamp<std::int64_t>(flops_per_piece / std::max<std::int64_t>(flops_per_panel, 1), 1,
-                               panel_count));
+  const std::int64_t flops_per_panel = std::int64_t{2} * strips_per_piece * strip * panel_width * k;
+  const int panels_per_piece = static_cast<int>(std::clamp<std::int64_t>(
+      flops_per_piece / std::max<std::int64_t>(flops_per_panel, 1), 1, panel_count));
   const int row_pieces = (strip_count + strips_per_piece - 1) / strips_per_piece;
   const int col_pieces = (panel_count + panels_per_piece - 1) / panels_per_piece;
   pool.run(std::int64_t{row_pieces} * col_pieces, [&](std::int64_t piece, int) {

@@ -17,6 +17,9 @@ extern const Kernels table;
 namespace avx512 {
 extern const Kernels table;
 }
+namespace avx512_bf16 {
+extern const Kernels table;
+}
 #endif
 
 namespace {
@@ -26,6 +29,8 @@ const Kernels* find(std::string_view name) {
   const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
                           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  const bool has_bf16 = has_avx512 && __builtin_cpu_supports("avx512bf16");
+  if (has_bf16 && (name.empty() || name == "avx512_bf16")) return &avx512_bf16::table;
   if (has_avx512 && (name.empty() || name == "avx512")) return &avx512::table;
   if (has_avx2 && (name.empty() || name == "avx2")) return &avx2::table;
 #endif

@@ -42,7 +42,16 @@ struct Kernels {
                     float* y);
   /// bf16 to float32, exactly.
   void (*widen)(const std::uint16_t* x, std::int64_t n, float* out);
-  /// The same two for panels of quantised blocks; see `PackedMatrix::codes`. `bits` is 4 or 8.
+  /// Both sides in bf16, sums in float32: two values of neighbouring k are a word, the first in its
+  /// lower half; `pairs` words make a row of `a` (stride `a_row` values), and 16 of them a row of a
+  /// panel. The order of the sums is the same in both, but not in all instruction sets.
+  void (*tile_pairs)(int pairs, const std::uint16_t* a, std::int64_t a_row, const std::uint16_t* b,
+                     float* c, std::int64_t ldc, int rows, int cols, bool accumulate);
+  void (*row8_pairs)(int pairs, const std::uint16_t* x, const std::uint16_t* b,
+                     std::int64_t panel_stride, float* y);
+  /// float32 to the nearest bf16, ties to even.
+  void (*narrow)(const float* x, std::int64_t n, std::uint16_t* out);
+  /// `row8` and `widen` for panels of quantised blocks; see `PackedMatrix::codes`. `bits` is 4 or 8.
   void (*row8_blocks)(int bits, int k, const float* x, const std::uint32_t* codes,
                       const float* scales, float* y);
   /// One panel as float32.
@@ -82,7 +91,7 @@ struct Kernels {
 
 /// The widest set this CPU has, or the one forced by `force_kernels`.
 const Kernels& kernels();
-/// For tests: "generic", "avx2", "avx512"; "" returns to the automatic choice. Throws
+/// For tests: "generic", "avx2", "avx512", "avx512_bf16"; "" returns to the automatic choice. Throws
 /// `not_available` when this CPU or build lacks it. Not while work is running.
 void force_kernels(std::string_view name);
 

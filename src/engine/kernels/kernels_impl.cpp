@@ -1,6 +1,5 @@
-// Compiled once per instruction set; see kernels.hpp. GCC's and Clang's vector extensions let one
-// text serve all of them: the compiler maps a 32- or 64-byte vector to what the target has.
-#include "engine/kernels/kernels.hpp"
+// Compiled once per instruction set; see kernels.hpp.
+#include "engine/kernels/vectors.hpp"
 
 #include <bit>
 #include <cmath>
@@ -8,37 +7,6 @@
 
 namespace xfer::engine::XFER_KERNEL_SET {
 namespace {
-
-#if defined(__AVX512F__)
-constexpr int lanes = 16;
-constexpr int strip = 12;
-#elif defined(__AVX2__)
-constexpr int lanes = 8;
-constexpr int strip = 6;
-#else
-constexpr int lanes = 4;
-constexpr int strip = 3;
-#endif
-constexpr int vectors_per_panel = panel_width / lanes;
-
-using Vec = float __attribute__((vector_size(lanes * sizeof(float))));
-using VecInt = std::int32_t __attribute__((vector_size(lanes * sizeof(float))));
-
-inline Vec load(const float* p) {
-  Vec v;
-  std::memcpy(&v, p, sizeof(v));
-  return v;
-}
-inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof(v)); }
-inline Vec splat(float x) { return x - Vec{}; }  // x - 0 is x for every x, x + 0 is not
-inline float horizontal_sum(Vec v) {
-  float s[lanes];
-  std::memcpy(s, &v, sizeof(v));
-  for (int w = lanes / 2; w > 0; w /= 2)
-    for (int i = 0; i < w; ++i) s[i] += s[i + w];
-  return s[0];
-}
-inline Vec select_greater(Vec a, Vec b) { return a > b ? a : b; }
 
 // exp by range reduction to [-ln2/2, ln2/2] and a degree-6 polynomial (Cephes expf coefficients);
 // relative error below 2e-7 where the result is a normal number.
@@ -68,17 +36,6 @@ inline Vec exp_vec(Vec x) {
 inline float exp_one(float x) {
   const Vec v = exp_vec(splat(x));
   return v[0];
-}
-
-/// A function of its own, so that whole panels keep their sums in registers.
-[[gnu::noinline]] void store_part(const float* sums, int rows, int cols, float* c,
-                                  std::int64_t ldc, bool accumulate) {
-  for (int r = 0; r < rows; ++r)
-    for (int j = 0; j < cols; ++j) {
-      const float sum = sums[r * panel_width + j];
-      float& out = c[r * ldc + j];
-      out = accumulate ? out + sum : sum;
-    }
 }
 
 template <int Rows>
@@ -471,7 +428,8 @@ void adamw(const AdamWStep& step, const float* grad, std::int64_t n, float* valu
 
 extern const Kernels table;
 const Kernels table = {XFER_KERNEL_NAME, strip,          tile,   row8,
-                       row8_bf16,        widen,          row8_blocks, widen_blocks,
+                       row8_bf16,        widen,          tile_pairs, row8_pairs, narrow,
+                       row8_blocks, widen_blocks,
                        rms_norm,         rms_norm_backward,
                        rope,             swiglu,         swiglu_backward, geglu,
                        geglu_backward,   soft_cap,       exp_shift, max_of,

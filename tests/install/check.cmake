@@ -1,0 +1,74 @@
+# Installs what is built into a fresh folder and uses it as programs of others would.
+#   cmake -D BUILD=<build folder> -D SOURCE=<project> -D WORK=<scratch folder> -P check.cmake
+foreach(variable BUILD SOURCE WORK)
+  if(NOT ${variable})
+    message(FATAL_ERROR "-D ${variable}=... is missing")
+  endif()
+endforeach()
+file(REMOVE_RECURSE ${WORK})
+set(prefix ${WORK}/prefix)
+set(example ${SOURCE}/examples/cpp/statistics.cpp)
+
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(NOT code EQUAL 0)
+    list(JOIN ARGV " " command)
+    message(FATAL_ERROR "failed: ${command}\n${out}")
+  endif()
+  set(output "${out}" PARENT_SCOPE)
+endfunction()
+
+# build(<folder> <consumer>): configures and builds one, in WORK/<folder>.
+function(build folder source)
+  run(${CMAKE_COMMAND} -S ${source} -B ${WORK}/${folder} -DCMAKE_BUILD_TYPE=Release
+      -DCMAKE_PREFIX_PATH=${prefix} -DEXAMPLE=${example} -DXFER_SOURCE=${SOURCE}
+      -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER} ${ARGN})
+  run(${CMAKE_COMMAND} --build ${WORK}/${folder} --parallel)
+endfunction()
+
+function(expect program pattern)
+  run(${program})
+  if(NOT output MATCHES "${pattern}")
+    message(FATAL_ERROR "${program} printed: ${output}")
+  endif()
+endfunction()
+set(interval "0.820, 95% interval \\[0.692, 0.902\\]")
+set(probability "probability of \"he\" after \"t\": 0\\.[0-9]+")
+
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --component development)
+
+build(statistics ${SOURCE}/tests/install/statistics)
+expect(${WORK}/statistics/consumer ${interval})
+
+build(examples ${SOURCE}/examples)
+expect(${WORK}/examples/example_statistics ${interval})
+expect(${WORK}/examples/example_own_sampler ${probability})
+
+build(subdirectory ${SOURCE}/tests/install/subdirectory)
+expect(${WORK}/subdirectory/consumer ${interval})
+build(fetch_content ${SOURCE}/tests/install/fetch_content)
+expect(${WORK}/fetch_content/consumer ${probability})
+
+find_program(pkg_config pkg-config REQUIRED)
+file(GLOB_RECURSE pc_file ${prefix}/xfer-stats.pc)
+cmake_path(GET pc_file PARENT_PATH pc_folder)
+set(ENV{PKG_CONFIG_PATH} ${pc_folder})
+run(${pkg_config} --cflags --libs --static xfer-stats)
+string(STRIP "${output}" flags)
+separate_arguments(flags UNIX_COMMAND "${flags}")
+run(${COMPILER} -std=c++20 ${example} ${flags} -o ${WORK}/with_pkg_config)
+expect(${WORK}/with_pkg_config ${interval})
+
+# A component that does not exist is named, with those that do.
+file(WRITE ${WORK}/unknown/CMakeLists.txt [[
+cmake_minimum_required(VERSION 3.24)
+project(consumer LANGUAGES CXX)
+find_package(xfer REQUIRED COMPONENTS statistics)
+]])
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${WORK}/unknown -B ${WORK}/unknown/build
+                        -DCMAKE_PREFIX_PATH=${prefix}
+                RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
+string(REGEX REPLACE "[ \n]+" " " out "${out}")
+if(code EQUAL 0 OR NOT out MATCHES "no component 'statistics' here .installed: core,")
+  message(FATAL_ERROR "an unknown component: ${out}")
+endif()
