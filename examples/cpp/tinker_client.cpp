@@ -14,17 +14,17 @@ xfer::task<void> train(xfer::tinker::ServiceClient service) {
   std::printf("training %s\n", model.c_str());
 
   xfer::tinker::TrainingOptions options;
-  options.rank = 8;
+  options.rank = 16;
   auto training = co_await service.create_training_client(model, options);
-  const std::vector<std::int32_t> prompt = {1, 2, 3};
-  const std::vector<std::int32_t> answer = {4, 5, 6};
+  const std::vector<std::int32_t> prompt = {70, 80, 90};
+  const std::vector<std::int32_t> answer = {75, 85, 95};
   const xfer::tinker::Datum datum(xfer::supervised_datum(prompt, answer));
-  for (int step = 0; step < 5; ++step) {
+  for (int step = 0; step < 30; ++step) {
     std::vector<xfer::tinker::Datum> batch(1, datum);
     xfer::tinker::LossCallOptions loss;
     const auto result = co_await training.forward_backward(batch, loss);
     xfer::AdamParams adam;
-    adam.learning_rate = 1e-2;
+    adam.learning_rate = 1e-3;
     co_await training.optim_step(adam);
     std::printf("step %d: loss %.4f\n", step, result.metrics.at("loss:sum"));
   }

@@ -39,6 +39,9 @@ option(XFER_UNITY "Compile several sources of a room at once" OFF)
 if(XFER_UNITY)
   set(CMAKE_UNITY_BUILD ON)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+  # The compiler collects its garbage less often: an eighth of the time, for a third more memory.
+  target_compile_options(xfer_flags INTERFACE
+    $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-expand=1000;--param=ggc-min-heapsize=1000000>)
 endif()
 
 # Rooms that pass things on are optimised lightly: the time of a study goes into engine, text, grade,

@@ -20,7 +20,7 @@ endfunction()
 
 # build(<folder> <consumer>): configures and builds one, in WORK/<folder>.
 function(build folder source)
-  run(${CMAKE_COMMAND} -S ${source} -B ${WORK}/${folder} -DCMAKE_BUILD_TYPE=Release
+  run(${CMAKE_COMMAND} -S ${source} -B ${WORK}/${folder} -DCMAKE_BUILD_TYPE=Debug
       -DCMAKE_PREFIX_PATH=${prefix} -DEXAMPLE=${example} -DXFER_SOURCE=${SOURCE}
       -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER} ${ARGN})
   run(${CMAKE_COMMAND} --build ${WORK}/${folder} --parallel)
@@ -53,7 +53,7 @@ find_program(pkg_config pkg-config REQUIRED)
 file(GLOB_RECURSE pc_file ${prefix}/xfer-stats.pc)
 cmake_path(GET pc_file PARENT_PATH pc_folder)
 set(ENV{PKG_CONFIG_PATH} ${pc_folder})
-run(${pkg_config} --cflags --libs --static xfer-stats)
+run(${pkg_config} --define-prefix --cflags --libs --static xfer-stats)
 string(STRIP "${output}" flags)
 separate_arguments(flags UNIX_COMMAND "${flags}")
 run(${COMPILER} -std=c++20 ${example} ${flags} -o ${WORK}/with_pkg_config)

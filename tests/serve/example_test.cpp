@@ -24,8 +24,8 @@ TEST_F(ExampleClient, trains_and_samples) {
   const std::string output = output_of(
       "TINKER_BASE_URL=" + url() + " TINKER_API_KEY=tml-key " XFER_EXAMPLE_CLIENT " 2>&1", status);
   EXPECT_EQ(status, 0) << output;
-  EXPECT_NE(output.find("step 4: loss "), std::string::npos) << output;
-  EXPECT_NE(output.find("sampled: 4 5 6\n"), std::string::npos) << output;
+  EXPECT_NE(output.find("step 29: loss "), std::string::npos) << output;
+  EXPECT_NE(output.find("sampled: 75 85 95\n"), std::string::npos) << output;
 }
 
 }  // namespace
