@@ -137,7 +137,7 @@ struct GradientMeter::State {
   void add(const std::vector<Datum>& data) {
     ThreadPool& pool = model->runtime().pool();
     const Network& network = *model->network();
-    if (adapter == nullptr) adapter = pack_adapter(pool, model->config(), parameters, true);
+    if (adapter == nullptr) adapter = pack_adapter(pool, *model->network(), parameters, true);
     const Loss loss = Loss::parse("cross_entropy", {});
     const auto checked = check_data(data, loss, model->config(), network.positions());
     for (const CheckedDatum& datum : checked) {

@@ -12,10 +12,12 @@ const std::vector<Module> o_modules = {Module::o};
 const std::vector<Module> gate_up_modules = {Module::gate, Module::up};
 const std::vector<Module> down_modules = {Module::down};
 
-AdapterLinear pack_linear(ThreadPool& pool, const ModelConfig& config, const ParameterSet& set,
+AdapterLinear pack_linear(ThreadPool& pool, const Network& network, const ParameterSet& set,
                           const std::vector<Module>& modules, int layer, int expert,
                           bool for_training) {
   AdapterLinear out;
+  const ModelConfig& config = network.config;
+  const Storage storage = network.adapter_storage();
   const int rank = set.rank();
   const int inputs = module_inputs(config, modules.front(), expert);
   int first_col = 0;
@@ -28,7 +30,7 @@ AdapterLinear pack_linear(ThreadPool& pool, const ModelConfig& config, const Par
       part.cols = cols;
       part.z_offset = out.z_width;
       const Parameter& b = set.all()[static_cast<std::size_t>(pair->b)];
-      part.b.resize(rank, cols);
+      part.b.resize(rank, cols, storage);
       pack_weight(pool, b.value.data(), cols, 0, part.b);
       as.push_back(&set.all()[static_cast<std::size_t>(pair->a)]);
       out.parts.push_back(std::move(part));
@@ -41,9 +43,13 @@ AdapterLinear pack_linear(ThreadPool& pool, const ModelConfig& config, const Par
   for (std::size_t i = 0; i < as.size(); ++i)
     std::copy(as[i]->value.begin(), as[i]->value.end(),
               rows.begin() + static_cast<std::ptrdiff_t>(i) * rank * inputs);
-  out.a.resize(inputs, out.z_width);
+  out.a.resize(inputs, out.z_width, storage);
   pack_weight(pool, rows.data(), out.z_width, 0, out.a);
-  if (for_training) pack_right(pool, rows.data(), inputs, out.z_width, inputs, out.a_right);
+  if (!for_training) return out;
+  if (storage == Storage::f32)
+    pack_right(pool, rows.data(), inputs, out.z_width, inputs, out.a_right);
+  else
+    pack_transposed(pool, out.a, 0, out.z_width, out.a_right);
   return out;
 }
 
@@ -63,19 +69,20 @@ void fill_maps(const ModelConfig& config, int layer, LayerMaps<T>& maps, const F
 
 }  // namespace
 
-std::shared_ptr<const Adapter> pack_adapter(ThreadPool& pool, const ModelConfig& config,
+std::shared_ptr<const Adapter> pack_adapter(ThreadPool& pool, const Network& network,
                                             const ParameterSet& parameters, bool for_training) {
+  const ModelConfig& config = network.config;
   auto adapter = std::make_shared<Adapter>();
   adapter->scale = parameters.scale();
   adapter->rank = parameters.rank();
   adapter->layers.resize(static_cast<std::size_t>(config.layers));
   const auto fill = [&](AdapterLinear& out, const std::vector<Module>& modules, int layer,
                         int expert) {
-    out = pack_linear(pool, config, parameters, modules, layer, expert, for_training);
+    out = pack_linear(pool, network, parameters, modules, layer, expert, for_training);
   };
   for (int layer = 0; layer < config.layers; ++layer)
     fill_maps(config, layer, adapter->layers[static_cast<std::size_t>(layer)], fill);
-  adapter->head = pack_linear(pool, config, parameters, {Module::head}, 0, -1, for_training);
+  adapter->head = pack_linear(pool, network, parameters, {Module::head}, 0, -1, for_training);
   return adapter;
 }
 

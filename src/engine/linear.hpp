@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/kernels/gemm.hpp"
+#include "engine/network.hpp"
 #include "engine/parameters.hpp"
 
 #include <memory>
@@ -15,8 +16,8 @@ struct AdapterLinear {
   struct Part {
     int first_col = 0;  ///< in the map's output
     int cols = 0;
-    int z_offset = 0;   ///< in z
-    PackedMatrix b;     ///< rank -> cols
+    int z_offset = 0;  ///< in z
+    PackedMatrix b;    ///< rank -> cols
   };
   std::vector<Part> parts;
   int z_width = 0;       ///< parts x rank; 0 means no adapter here
@@ -32,8 +33,9 @@ struct Adapter {
   AdapterLinear head;
 };
 
-/// Packs the current values. `for_training` adds what the backward pass needs.
-std::shared_ptr<const Adapter> pack_adapter(ThreadPool& pool, const ModelConfig& config,
+/// Packs the current values for use with `network`, which decides whether they are rounded to bf16
+/// for products. `for_training` adds what the backward pass needs.
+std::shared_ptr<const Adapter> pack_adapter(ThreadPool& pool, const Network& network,
                                             const ParameterSet& parameters, bool for_training);
 
 /// Consecutive rows that use one adapter; null: none.

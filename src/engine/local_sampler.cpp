@@ -70,7 +70,7 @@ std::shared_ptr<Sampler> make_local_sampler(std::shared_ptr<const Model> model,
   const ParameterSet parameters = load_adapter(adapter_folder, model->config());
   // Packing is cheap and does not use the engine's workers, which may be busy.
   ThreadPool alone(1);
-  auto adapter = pack_adapter(alone, model->config(), parameters, false);
+  auto adapter = pack_adapter(alone, *model->network(), parameters, false);
   auto network = model->network();
   return make_sampler(std::move(model), std::move(network), std::move(adapter));
 }

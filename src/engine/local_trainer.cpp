@@ -127,7 +127,7 @@ private:
 
   const std::shared_ptr<const Adapter>& adapter() {
     if (adapter_ == nullptr && lora_.rank > 0)
-      adapter_ = pack_adapter(pool(), model_->config(), parameters_, true);
+      adapter_ = pack_adapter(pool(), *model_->network(), parameters_, true);
     return adapter_;
   }
 

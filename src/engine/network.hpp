@@ -69,6 +69,10 @@ struct Network {
     return config.is_sliding(layer) && !sliding_rope.cosine.empty() ? sliding_rope : rope;
   }
   AttentionShape attention(int layer) const noexcept;
+  /// How adapters are packed for products with these weights.
+  Storage adapter_storage() const noexcept {
+    return embedding.storage() == Storage::bf16_pairs ? Storage::bf16_pairs : Storage::f32;
+  }
   /// Whether every matrix is kept in float32.
   bool is_float32() const noexcept;
   /// Embeddings are multiplied by this.

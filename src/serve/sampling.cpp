@@ -39,7 +39,7 @@ std::shared_ptr<const engine::Adapter> load_packed(const engine::Model& model,
   const auto parameters = engine::load_adapter(folder, model.config());
   // The engine's workers may be busy, and packing is cheap.
   engine::ThreadPool alone(1);
-  return engine::pack_adapter(alone, model.config(), parameters, false);
+  return engine::pack_adapter(alone, *model.network(), parameters, false);
 }
 
 /// Rows from position `first` on, of which the first `left_out` were not asked for, with empty

@@ -43,7 +43,7 @@ double gradients_of(const Network& network, ParameterSet& parameters,
   TrainPass pass(pool);
   GradientTable table = GradientTable::of(network.config, parameters);
   const auto adapter =
-      table.full ? nullptr : pack_adapter(pool, network.config, parameters, true);
+      table.full ? nullptr : pack_adapter(pool, network, parameters, true);
   const Loss loss = Loss::parse(request.loss_fn, request.loss_fn_config);
   const auto data = check_data(request.data, loss, network.config, 1024);
   const LossBatch batch = make_batch(loss, data, request.all_logprobs);

@@ -43,7 +43,7 @@ namespace {
 double loss_of(const Model& model, const ParameterSet& parameters) {
   ThreadPool pool(1);
   TrainPass pass(pool);
-  const auto adapter = pack_adapter(pool, model.config(), parameters, false);
+  const auto adapter = pack_adapter(pool, *model.network(), parameters, false);
   const auto request = tiny_batch(model.config().vocab_size);
   double loss = 0.0;
   for (const Datum& datum : request.data) {
