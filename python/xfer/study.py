@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from xfer import _native
-from xfer._native import Domain, Forecast, Plan, StudySpec
+from xfer._native import Domain, StudySpec
 from xfer.custom import CustomBackend
 from xfer.domain_sources import domain_from_file, is_parquet
+from xfer.plan import StudyPlan
 from xfer.result import Result
 
 PathLike = str | os.PathLike[str]
@@ -67,10 +68,12 @@ async def run_study_async(
 
 def plan_study(
     study: StudySpec | PathLike, *, domains: Mapping[str, Domain] | None = None
-) -> tuple[Plan, Forecast]:
-    """What a study will train and test, what it will cost and what it can show; nothing is run."""
+) -> StudyPlan:
+    """What a study will train and test, what it will cost and what it can show; nothing is run.
+
+    `plan, forecast = xfer.plan_study(...)` takes it apart."""
     spec = _as_spec(study)
-    return _native.forecast_study(spec, own_domains(spec, domains))
+    return StudyPlan(spec, *_native.forecast_study(spec, own_domains(spec, domains)))
 
 
 def regrade(
