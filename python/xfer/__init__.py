@@ -5,6 +5,15 @@ Start with `xfer.run_transfer_experiment("math", "code")`.
 
 from __future__ import annotations
 
+try:
+    from xfer import _native  # noqa: F401
+except ImportError as error:
+    from pathlib import Path
+
+    from xfer._missing import explanation
+
+    raise ImportError(explanation(error, Path(__file__).parent)) from error
+
 from xfer import _environment, stats
 from xfer._native import (
     Completion,
