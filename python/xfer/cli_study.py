@@ -176,7 +176,8 @@ def _run_part(spec: xfer.StudySpec, folder: Path, quiet: bool, record: Path | No
     try:
         with _display(spec, folder, quiet) as listener:
             return xfer.Result(
-                _native.run_study(spec, folder, listener, None, own_domains(spec), record or "")
+                _native.run_study(spec, folder, listener, None, own_domains(spec), record or ""),
+                folder,
             )
     except KeyboardInterrupt:
         print(

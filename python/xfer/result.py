@@ -20,11 +20,34 @@ class Result:
 
     `cells` has one entry for each (source, target, method) with its conditions, metrics and
     reading; `effects` compares the methods of each pair; `study` has every answer of every test
-    item.
+    item. Nothing in it can change, so a copy is the result itself. A pickle is the path of its run
+    folder, which must be there when it is read.
     """
 
-    def __init__(self, native: _native.Report) -> None:
+    def __init__(
+        self,
+        native: _native.Report,
+        run_folder: str | os.PathLike[str] | None = None,
+        *,
+        first_grading: bool = False,
+    ) -> None:
         self._native = native
+        self._folder = None if run_folder is None else Path(run_folder).absolute()
+        self._first_grading = first_grading
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._folder is None:
+            raise TypeError(
+                "this Result belongs to no run folder, so it cannot be pickled; pickle what it was "
+                "made from, or result.report"
+            )
+        return _load, (str(self._folder), self._first_grading)
+
+    def __copy__(self) -> Result:
+        return self
+
+    def __deepcopy__(self, _memory: dict[int, Any]) -> Result:
+        return self
 
     @property
     def cells(self) -> list[_native.CellReport]:
@@ -208,7 +231,12 @@ def load_result(run_folder: str | os.PathLike[str], *, first_grading: bool = Fal
     A run that was graded again (`xfer.regrade`) shows its latest grades, or with `first_grading`
     those of the run itself.
     """
-    return Result(_native.load_result(Path(run_folder), first_grading))
+    return _load(run_folder, first_grading)
+
+
+def _load(run_folder: str | os.PathLike[str], first_grading: bool) -> Result:
+    native = _native.load_result(Path(run_folder), first_grading)
+    return Result(native, run_folder, first_grading=first_grading)
 
 
 def _pandas(function: str) -> Any:

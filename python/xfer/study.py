@@ -42,7 +42,8 @@ def run_study(
     folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
     with _display(spec, folder, progress) as listener:
         return Result(
-            _native.run_study(spec, folder, listener, backend, own_domains(spec, domains), record)
+            _native.run_study(spec, folder, listener, backend, own_domains(spec, domains), record),
+            folder,
         )
 
 
@@ -62,7 +63,8 @@ async def run_study_async(
         return Result(
             await _native.run_study_async(
                 spec, folder, listener, backend, own_domains(spec, domains), record
-            )
+            ),
+            folder,
         )
 
 
