@@ -1,0 +1,56 @@
+"""The documentation's build: `python -m sphinx -W --keep-going docs build/docs`.
+
+The Markdown files stay readable by themselves; Sphinx adds what is generated: the Python reference
+from the installed package, the command line from the commands, the C++ reference from the headers.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path.insert(0, str(HERE))
+
+import build_reference  # noqa: E402
+
+project = "xfer"
+author = "The xfer authors"
+copyright = "The xfer authors, Apache-2.0"
+version = re.search(r"project\(xfer VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+release = version
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+exclude_patterns = ["_generated/doxygen*", "README.md"]
+html_theme = "furo"
+html_title = f"xfer {version}"
+html_copy_source = False
+default_role = "code"  # docstrings write `name` for code
+
+myst_enable_extensions = ["dollarmath", "deflist"]
+myst_heading_anchors = 4
+myst_links_external_new_tab = False
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the extension's signatures carry theirs
+autodoc_class_signature = "separated"
+autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": False}
+
+build_reference.write_python_pages(HERE / "_generated")
+build_reference.write_command_page(HERE / "_generated")
+if shutil.which("doxygen"):
+    subprocess.run(
+        ["doxygen", str(HERE / "Doxyfile")],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    build_reference.write_cpp_page(HERE / "_generated", ROOT / "build" / "doxygen" / "html")
+    html_extra_path = ["../build/doxygen"]  # whose folder html becomes cpp/
+else:
+    build_reference.write_cpp_page(HERE / "_generated", None)
