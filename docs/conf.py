@@ -26,7 +26,7 @@ release = version
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_generated/doxygen*", "README.md"]
+exclude_patterns = ["cpp-main.md"]
 html_theme = "furo"
 html_title = f"xfer {version}"
 html_copy_source = False
@@ -41,16 +41,12 @@ autodoc_typehints = "none"  # the extension's signatures carry theirs
 autodoc_class_signature = "separated"
 autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": False}
 
-build_reference.write_python_pages(HERE / "_generated")
-build_reference.write_command_page(HERE / "_generated")
-if shutil.which("doxygen"):
-    subprocess.run(
-        ["doxygen", str(HERE / "Doxyfile")],
-        cwd=ROOT,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    build_reference.write_cpp_page(HERE / "_generated", ROOT / "build" / "doxygen" / "html")
-    html_extra_path = ["../build/doxygen"]  # whose folder html becomes cpp/
-else:
-    build_reference.write_cpp_page(HERE / "_generated", None)
+GENERATED = HERE / "_generated"
+build_reference.write_python_pages(GENERATED)
+build_reference.write_command_page(GENERATED)
+has_doxygen = shutil.which("doxygen") is not None
+if has_doxygen:  # warnings are errors there too, see Doxyfile
+    (ROOT / "build").mkdir(exist_ok=True)
+    subprocess.run(["doxygen", str(HERE / "Doxyfile")], cwd=ROOT, check=True)
+    html_extra_path = ["../build/doxygen"]  # whose folder cpp is the reference
+build_reference.write_cpp_page(GENERATED, ROOT / "include", has_doxygen)
