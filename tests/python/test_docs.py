@@ -1,4 +1,4 @@
-"""The documents hold: their code runs or parses, their links lead somewhere, nothing is left out."""
+"""The documents hold: their code runs or parses, their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_python_runs(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The blocks of a document, one after the other in one folder, on a model that takes no time."""
+    """The blocks of a document, one after the other, in one folder, on a model of no size."""
     monkeypatch.chdir(tmp_path)
     load = xfer.Model.load
     small = {
