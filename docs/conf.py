@@ -50,3 +50,21 @@ if has_doxygen:  # warnings are errors there too, see Doxyfile
     subprocess.run(["doxygen", str(HERE / "Doxyfile")], cwd=ROOT, check=True)
     html_extra_path = ["../build/doxygen"]  # whose folder cpp is the reference
 build_reference.write_cpp_page(GENERATED, ROOT / "include", has_doxygen)
+
+
+def plain_text(_app, _what, _name, _object, _options, lines: list[str]) -> None:
+    """Docstrings are plain text with `code`: what else reStructuredText would take as a mark is
+    escaped, and code may be followed by a letter, as in `Domain`s."""
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith(("..", ":", ">>>")):
+            continue
+        parts = re.split(r"(`[^`]*`)", line)
+        for place in range(0, len(parts), 2):
+            parts[place] = re.sub(r"([|*])", r"\\\1", parts[place])
+            if place and parts[place][:1].isalnum():
+                parts[place] = rf"\ {parts[place]}"
+        lines[number] = "".join(parts)
+
+
+def setup(app) -> None:
+    app.connect("autodoc-process-docstring", plain_text)

@@ -54,7 +54,7 @@ def test_examples_parse_and_are_in_the_help(name: str, cli: Cli) -> None:
     for what, why in cli_help.EXAMPLES[name]:
         parse(what)
         assert what.startswith(f"xfer {name}")
-        assert f"\n  {what}\n      {why}\n" in shown.stdout
+        assert f"\n    {what}\n        {why}\n" in shown.stdout
 
 
 def test_what_prints_content_prints_json_too() -> None:

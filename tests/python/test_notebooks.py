@@ -52,7 +52,7 @@ def of(notebook: Any) -> list[Any]:
 
 EXPECTED = {
     "1_first_study": ["xfer-spec", "xfer-plan", "xfer-matrix", "xfer-cell", "<svg", "finished"],
-    "2_own_domain": ["xfer-verdict", "xfer-similarity", "xfer-cell", "coins", "taken out"],
+    "2_own_domain": ["xfer-verdict", "xfer-similarity", "xfer-cell", "stock", "taken out"],
     "3_own_trainer": ["a saved state goes on", "xfer-cell"],
     "4_laptop_to_tinker": ["xfer-cell", "answers, all equal", "cost on meta-llama/Llama-3.2-1B: $"],
 }
