@@ -12,7 +12,7 @@ _PACKAGES = {
     "libutf8proc": "libutf8proc2",
     "libssl": "libssl3",
     "libcrypto": "libssl3",
-    "libprotobuf": "libprotobuf32",
+    "libprotobuf-lite": "libprotobuf-lite32",
     "libzstd": "libzstd1",
     "libstemmer": "libstemmer0d",
     "libfmt": "libfmt9",

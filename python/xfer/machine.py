@@ -112,7 +112,7 @@ def _extra(name: str, packages: tuple[str, ...]) -> Check:
 
 def _system_libraries() -> Check:
     """Those that the extension module has brought into this process."""
-    wanted = r"lib(?:sqlite3|pcre2-8|utf8proc|ssl|crypto|protobuf|zstd|stemmer|z)\.so[.0-9]*"
+    wanted = r"lib(?:sqlite3|pcre2-8|utf8proc|ssl|crypto|protobuf-lite|zstd|stemmer|fmt|z)\.so[.\w]*"
     names = {
         found.group(0)
         for line in _lines("/proc/self/maps")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_docs import ROOT, blocks, shell_lines
 
-NOTEBOOK_LINES_MAX = 14
+NOTEBOOK_LINES_MAX = 10
 
 
 def test_the_readme_prints_the_commands_of_each_promise() -> None:
