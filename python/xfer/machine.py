@@ -112,13 +112,14 @@ def _extra(name: str, packages: tuple[str, ...]) -> Check:
 
 def _system_libraries() -> Check:
     """Those that the extension module has brought into this process."""
-    wanted = r"lib(?:sqlite3|pcre2-8|utf8proc|ssl|crypto|protobuf-lite|zstd|stemmer|fmt|z)\.so[.\w]*"
-    names = {
+    names = "sqlite3|pcre2-8|utf8proc|ssl|crypto|protobuf-lite|zstd|stemmer|fmt|z"
+    wanted = rf"lib(?:{names})\.so[.\w]*"
+    loaded = {
         found.group(0)
         for line in _lines("/proc/self/maps")
         if (found := re.search(rf"(?<=/){wanted}$", line))
     }
-    return Check("system libraries", True, ", ".join(sorted(names)) or "linked statically")
+    return Check("system libraries", True, ", ".join(sorted(loaded)) or "linked statically")
 
 
 def _bubblewrap() -> Check:

@@ -177,7 +177,7 @@ def similarity(
     on_progress: OnProgress | None = None,
 ) -> Similarity:
     """How alike domains are: names of built-in ones, `xfer.Domain`s or dataset files; all built-in
-    ones when none is named. Takes seconds for measures of words, a minute for all.
+    ones when none is named.
 
     `measures` are all unless named (`xfer.similarity_measures()` tells them); those that need a
     trained model are undefined without `run`, the folder of a finished run. The model is loaded
