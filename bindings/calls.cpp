@@ -1,6 +1,11 @@
 #include "calls.hpp"
 
+#include "xfer/error.hpp"
+
+#include <pthread.h>
+
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -11,10 +16,24 @@ namespace py = pybind11;
 namespace xfer::bindings {
 namespace {
 
+/// In a process that was forked from one whose threads were started: a fork copies no threads.
+std::atomic<bool> threads_are_gone = false;
+
 /// Never destroyed: threads may still be inside when static objects go.
 asio::thread_pool& threads() {
-  static auto* pool = new asio::thread_pool(std::max(4U, std::thread::hardware_concurrency()));
+  static auto* pool = [] {
+    ::pthread_atfork(nullptr, nullptr, [] { threads_are_gone = true; });
+    return new asio::thread_pool(std::max(4U, std::thread::hardware_concurrency()));
+  }();
   return *pool;
+}
+
+/// A call would wait for ever for a thread that is not there.
+void refuse_after_fork() {
+  if (threads_are_gone)
+    throw Error(Errc::not_available,
+                "this process was forked from one in which xfer was at work, and has none of its "
+                "threads; start processes by spawn or forkserver (see multiprocessing.get_context)");
 }
 
 /// Calls that have not ended yet, for `stop_calls`.
@@ -57,10 +76,12 @@ RunningCalls& running_calls() {
 }  // namespace
 
 Queue new_queue() {
+  refuse_after_fork();
   return asio::make_strand(threads());
 }
 
 void stop_calls() {
+  if (threads_are_gone) return;
   const py::gil_scoped_release nogil;
   running_calls().cancel_all();
   // Those that wait for a service's thread end there first.
@@ -70,6 +91,7 @@ void stop_calls() {
 }
 
 std::shared_ptr<Cancellation> new_call(const Queue& queue) {
+  refuse_after_fork();
   auto call = std::make_shared<Cancellation>(queue);
   running_calls().add(call);
   return call;

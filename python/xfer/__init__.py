@@ -5,6 +5,15 @@ Start with `xfer.run_transfer_experiment("math", "code")`.
 
 from __future__ import annotations
 
+try:
+    from xfer import _native  # noqa: F401
+except ImportError as error:
+    from pathlib import Path
+
+    from xfer._missing import explanation
+
+    raise ImportError(explanation(error, Path(__file__).parent)) from error
+
 from xfer import _environment, stats
 from xfer._native import (
     Completion,
@@ -39,6 +48,7 @@ from xfer._native import (
 from xfer.custom import CustomBackend, CustomSampler, CustomTrainer
 from xfer.domain_sources import check_data, domain_from_file, mix
 from xfer.errors import Cancelled, Error, ServiceError
+from xfer.plan import StudyPlan
 from xfer.result import Result, load_result
 from xfer.similarity import Similarity, similarity
 from xfer.study import (
@@ -69,6 +79,7 @@ __all__ = [
     "Server",
     "ServiceError",
     "Similarity",
+    "StudyPlan",
     "StudySpec",
     "Tokenizer",
     "Trainer",

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from xfer import _native
+from xfer import _copying, _html, _native
 
 
 def tell_native() -> None:
@@ -14,3 +14,5 @@ def tell_native() -> None:
     _native.set_models_folder(Path(__file__).parent / "models")
     folders = [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
     os.environ.setdefault("XFER_PYPI_PATH", ":".join(folders))
+    _html.attach()
+    _copying.attach()

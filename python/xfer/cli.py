@@ -1,6 +1,7 @@
 """The command line: `xfer --help`.
 
-Exit codes: 0 done, 1 failure, 2 bad input, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failure, 2 bad input, 130 stopped by Ctrl-C. Results go to stdout, everything
+else to stderr.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import xfer
 from xfer import (
     _native,
     cli_data,
+    cli_doctor,
+    cli_help,
     cli_regrade,
     cli_report,
     cli_serve,
@@ -31,17 +34,20 @@ app = typer.Typer(
     help="How much does fine-tuning on domain A improve domain B, and is that difference real?",
     epilog="Start with: xfer run",
     no_args_is_help=True,
+    cls=cli_help.SuggestingGroup,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 cli_study.add_to(app)
 cli_tools.add_to(app)
+cli_doctor.add_to(app)
 cli_data.add_to(app)
 cli_regrade.add_to(app)
 cli_report.add_to(app)
 cli_similarity.add_to(app)
 cli_serve.add_to(app)
 cli_train.add_to(app)
+cli_help.add_to(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -91,7 +97,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"{cli_help.paint('error:', 'red', sys.stderr)} {message}", file=sys.stderr)
     return code
 
 

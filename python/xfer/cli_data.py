@@ -10,6 +10,7 @@ import typer
 
 import xfer
 from xfer import _native, domain_sources
+from xfer._names import did_you_mean
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Pass over bad rows and count them.")]
@@ -146,7 +147,8 @@ def _open(name: str, skip_bad: bool, task: str) -> xfer.Domain:
         return xfer.domain(name)
     if not Path(name).exists():
         raise xfer.Error(
-            f"unknown domain {name!r} (built in: {', '.join(xfer.domains())}; "
+            f"unknown domain {name!r}{did_you_mean(name, xfer.domains())} (built in: "
+            f"{', '.join(xfer.domains())}; "
             "a dataset file's path is also allowed)",
             "invalid_argument",
         )
@@ -160,7 +162,8 @@ def _card(name: str) -> dict[str, Any]:
             found: dict[str, Any] = dataset
             return found
     raise xfer.Error(
-        f"no dataset named {name!r} (known: {', '.join(d['name'] for d in known)})",
+        f"no dataset named {name!r}{did_you_mean(name, [d['name'] for d in known])} "
+        f"(known: {', '.join(d['name'] for d in known)})",
         "invalid_argument",
     )
 

@@ -13,6 +13,7 @@ import typer
 
 import xfer
 from xfer import importers
+from xfer._names import did_you_mean
 from xfer.compare import ItemChange, change_counts, compare_conditions, compare_runs
 from xfer.errors import Error
 
@@ -44,7 +45,8 @@ def compare(
         known = sorted({e.condition for c in first.study.cells for e in c.evaluations})
         if condition not in known:
             raise Error(
-                f"compare: no condition {condition} in {run_folder} (there are: "
+                f"compare: no condition {condition} in {run_folder}"
+                f"{did_you_mean(condition, known)} (there are: "
                 f"{', '.join(known) or 'none yet'})",
                 "invalid_argument",
             )
@@ -67,10 +69,14 @@ def import_scores(
     output: Annotated[Path, typer.Option(help="Folder for the report.")],
     name: Annotated[str, typer.Option(help="Name of the study.")] = "imported",
     model: Annotated[str, typer.Option(help="Name of the model.")] = "not named",
+    as_json: AsJson = False,
 ) -> None:
     """Make the report of scores that were measured elsewhere."""
     result = importers.from_csv(scores, name=name, model=model)
     result.save(output)
+    if as_json:
+        typer.echo(result.to_json())
+        return
     typer.echo(result.table())
     typer.echo(f"report: {output / 'report.html'}")
 

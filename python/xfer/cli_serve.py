@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +47,9 @@ def serve(
     compress: Annotated[
         bool, typer.Option("--compress", help="Ask clients to compress training data.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Say where it listens as one line of JSON.")
+    ] = False,
 ) -> None:
     """Serve a model to Tinker clients, until Ctrl-C."""
     allow_many_connections()
@@ -61,8 +65,12 @@ def serve(
         compress=compress,
     )
     key = "one of the file's" if api_key_file else "tml-local (any will do)"
-    typer.echo(f"xfer serves {name or model} at {server.url}; Ctrl-C stops it.")
-    typer.echo(f"For clients: TINKER_BASE_URL={server.url}, TINKER_API_KEY: {key}")
+    if as_json:
+        typer.echo(json.dumps({"url": server.url, "model": name or model}))
+    else:
+        typer.echo(f"xfer serves {name or model} at {server.url}; Ctrl-C stops it.")
+        typer.echo(f"For clients: TINKER_BASE_URL={server.url}, TINKER_API_KEY: {key}")
+    sys.stdout.flush()  # whoever reads a pipe waits for the address
     try:
         while True:
             signal.pause()

@@ -41,13 +41,14 @@ def show(
     ] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Chooses the examples.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="0: all cores.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show how alike domains are, and which sources that predicts for each target.
 
     Nothing is trained.
     """
-    with _progress() as on_progress:
+    with _progress(quiet) as on_progress:
         found = similarity(
             *(domains or []),
             model=model,
@@ -62,8 +63,11 @@ def show(
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[OnProgress]:
+def _progress(quiet: bool) -> Iterator[OnProgress | None]:
     """On stderr: a line that is drawn anew on a terminal, else one every few seconds."""
+    if quiet:
+        yield None
+        return
     live = sys.stderr.isatty()
     every = 0.2 if live else 5.0
     last = time.monotonic() - every + min(every, 1.0)  # nothing within the first second

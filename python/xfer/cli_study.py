@@ -15,6 +15,7 @@ import typer
 
 import xfer
 from xfer import _native, cli_report
+from xfer._names import did_you_mean
 from xfer.overview import Overview
 from xfer.plan import plan_content, plan_lines
 from xfer.progress import LineDisplay, LiveDisplay, duration
@@ -114,12 +115,28 @@ def presets(
     name: Annotated[
         str | None, typer.Argument(help="Print this one as a study file. Left out: list all.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the built-in studies, or print one as a study file to start from."""
+    names = _native.preset_names()
+    if name is not None and name not in names:
+        raise xfer.Error(
+            f"no built-in study {name!r}{did_you_mean(name, names)} (there are: "
+            f"{', '.join(names)})",
+            "invalid_argument",
+        )
+    if as_json:
+        chosen = names if name is None else [name]
+        content = [
+            {"name": n, "summary": _native.preset_summary(n), "toml": _native.preset(n).to_toml()}
+            for n in chosen
+        ]
+        typer.echo(json.dumps(content, indent=2))
+        return
     if name is not None:
         typer.echo(_native.preset(name).to_toml(), nl=False)
         return
-    for one in _native.preset_names():
+    for one in names:
         typer.echo(f"{one:<22} {_native.preset_summary(one)}")
 
 
@@ -159,7 +176,8 @@ def _run_part(spec: xfer.StudySpec, folder: Path, quiet: bool, record: Path | No
     try:
         with _display(spec, folder, quiet) as listener:
             return xfer.Result(
-                _native.run_study(spec, folder, listener, None, own_domains(spec), record or "")
+                _native.run_study(spec, folder, listener, None, own_domains(spec), record or ""),
+                folder,
             )
     except KeyboardInterrupt:
         print(
@@ -295,7 +313,8 @@ def _set(spec: xfer.StudySpec, setting: str) -> None:
         name = f"{section}_{name}"
     if not equals or name not in _keys(spec):
         raise xfer.Error(
-            f"--set {setting}: must be KEY=VALUE with KEY one of {', '.join(_keys(spec))}",
+            f"--set {setting}: must be KEY=VALUE with KEY one of {', '.join(_keys(spec))}"
+            f"{did_you_mean(name, _keys(spec))}",
             "invalid_argument",
         )
     old = getattr(spec, name)

@@ -20,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("train", epilog="Example: xfer train math --steps 50 --profile")(train)
+    app.command("train")(train)
 
 
 def train(
@@ -41,6 +41,7 @@ def train(
     profile: Annotated[
         bool, typer.Option("--profile", help="Print where the time went at the end.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line for each step.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train an adapter on a domain's worked answers."""
@@ -62,7 +63,7 @@ def train(
         rate = learning_rate * (1.0 - 0.9 * (step - 1) / max(steps - 1, 1))
         trainer.optim_step(learning_rate=rate, grad_clip_norm=1.0)
         tokens += sum(len(d) for d in batch)
-        if not as_json and (step % 10 == 0 or step in (1, steps)):
+        if not (as_json or quiet) and (step % 10 == 0 or step in (1, steps)):
             speed = tokens / (time.perf_counter() - start)
             typer.echo(f"step {step}/{steps}  loss {losses[-1]:.4f}  {speed:,.0f} tokens/s")
     seconds = time.perf_counter() - start

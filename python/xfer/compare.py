@@ -37,7 +37,13 @@ _Key = tuple[str, str, str, str, int]
 
 
 def compare_conditions(result: Result, condition: str = "transfer") -> list[ItemChange]:
-    """What a condition fixed and broke against the baseline, in every cell and seed of a run."""
+    """What a condition fixed and broke against the baseline, in every cell and seed of a run.
+
+    Example::
+
+        for change in compare_conditions(xfer.load_result("runs/pilot")):
+            print(change.change, change.item, change.after)
+    """
     changes = []
     for cell in result.study.cells:
         base = [e for e in cell.evaluations if e.condition == "baseline"]

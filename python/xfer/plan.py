@@ -3,11 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
+from xfer import _html
 from xfer._native import Detectable, Forecast, Plan, StudySpec, TokenForecast
 
 Range = tuple[float, float, float]
+
+
+class StudyPlan(tuple[Plan, Forecast]):
+    """What a study will train and test, and what that costs and can show. In a notebook it shows
+    itself, `print` writes what `xfer plan` does, and `plan, forecast = ...` takes it apart.
+    """
+
+    spec: StudySpec
+
+    def __new__(cls, spec: StudySpec, plan: Plan, forecast: Forecast) -> StudyPlan:
+        self = super().__new__(cls, (plan, forecast))
+        self.spec = spec
+        return self
+
+    @property
+    def plan(self) -> Plan:
+        """The graph of training runs and evaluations."""
+        return self[0]
+
+    @property
+    def forecast(self) -> Forecast:
+        """Tokens, dollars, hours, and the smallest effects that can be found."""
+        return self[1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON has it."""
+        return plan_content(self.spec, *self)
+
+    def __str__(self) -> str:
+        return "\n".join(plan_lines(self.spec, *self))
+
+    def __repr__(self) -> str:
+        runs, tests = len(self.plan.legs), len(self.plan.evaluations)
+        return f"<xfer.StudyPlan of {self.spec.name}: {runs} training runs, {tests} evaluations>"
+
+    def _repr_html_(self) -> str:
+        steps = [("train", leg.description, f"{leg.steps} steps") for leg in self.plan.legs]
+        tests = [("test", e.description, f"{e.items} items") for e in self.plan.evaluations]
+        head, *lines = summary_lines(self.spec, *self)
+        summary = escape("\n".join(lines))
+        return (
+            f"<div class='xfer-plan'><strong>{escape(head)}</strong>"
+            f"{_html.table(['', 'what', 'how much'], [*steps, *tests])}<pre>{summary}</pre></div>"
+        )
 
 
 def plan_content(spec: StudySpec, plan: Plan, forecast: Forecast) -> dict[str, Any]:
@@ -68,15 +114,22 @@ def plan_content(spec: StudySpec, plan: Plan, forecast: Forecast) -> dict[str, A
 
 def plan_lines(spec: StudySpec, plan: Plan, forecast: Forecast) -> Iterator[str]:
     """The same for a terminal."""
-    yield (
-        f"{spec.name}: {len(plan.legs)} training runs ({plan.naive_legs} without sharing), "
-        f"{len(plan.evaluations)} evaluations"
-    )
+    head, *summary = summary_lines(spec, plan, forecast)
+    yield head
     for leg in plan.legs:
         yield f"  train  {leg.description}: {leg.steps} steps"
     for test in plan.evaluations:
         yield f"  test   {test.description}: {test.items} items"
     yield ""
+    yield from summary
+
+
+def summary_lines(spec: StudySpec, plan: Plan, forecast: Forecast) -> Iterator[str]:
+    """How much it is, what it costs and what it can show."""
+    yield (
+        f"{spec.name}: {len(plan.legs)} training runs ({plan.naive_legs} without sharing), "
+        f"{len(plan.evaluations)} evaluations"
+    )
     exact = "" if forecast.training_exact else "; sampled answers are estimated"
     yield f"training tokens: {_tokens_text(forecast.training)}{exact}"
     yield f"testing tokens:  {_tokens_text(forecast.testing)}"

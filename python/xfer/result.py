@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 from pathlib import Path
@@ -21,11 +20,34 @@ class Result:
 
     `cells` has one entry for each (source, target, method) with its conditions, metrics and
     reading; `effects` compares the methods of each pair; `study` has every answer of every test
-    item.
+    item. Nothing in it can change, so a copy is the result itself. A pickle is the path of its run
+    folder, which must be there when it is read.
     """
 
-    def __init__(self, native: _native.Report) -> None:
+    def __init__(
+        self,
+        native: _native.Report,
+        run_folder: str | os.PathLike[str] | None = None,
+        *,
+        first_grading: bool = False,
+    ) -> None:
         self._native = native
+        self._folder = None if run_folder is None else Path(run_folder).absolute()
+        self._first_grading = first_grading
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._folder is None:
+            raise TypeError(
+                "this Result belongs to no run folder, so it cannot be pickled; pickle what it was "
+                "made from, or result.report"
+            )
+        return _load, (str(self._folder), self._first_grading)
+
+    def __copy__(self) -> Result:
+        return self
+
+    def __deepcopy__(self, _memory: dict[int, Any]) -> Result:
+        return self
 
     @property
     def cells(self) -> list[_native.CellReport]:
@@ -198,10 +220,9 @@ class Result:
         return self.table()
 
     def _repr_html_(self) -> str:
-        return _study_html(self) + "".join(
-            _cell_html(cell, found)
-            for cell, found in zip(self.cells, self.study.cells, strict=True)
-        )
+        from xfer import _html
+
+        return _html.result(self)
 
 
 def load_result(run_folder: str | os.PathLike[str], *, first_grading: bool = False) -> Result:
@@ -210,7 +231,12 @@ def load_result(run_folder: str | os.PathLike[str], *, first_grading: bool = Fal
     A run that was graded again (`xfer.regrade`) shows its latest grades, or with `first_grading`
     those of the run itself.
     """
-    return Result(_native.load_result(Path(run_folder), first_grading))
+    return _load(run_folder, first_grading)
+
+
+def _load(run_folder: str | os.PathLike[str], first_grading: bool) -> Result:
+    native = _native.load_result(Path(run_folder), first_grading)
+    return Result(native, run_folder, first_grading=first_grading)
 
 
 def _pandas(function: str) -> Any:
@@ -221,81 +247,3 @@ def _pandas(function: str) -> Any:
             f"Result.{function} needs pandas: pip install 'xfer[pandas]'"
         ) from missing
     return pd
-
-
-def _study_html(result: Result) -> str:
-    """Headline, matrices and hypotheses: what a study of several pairs is about."""
-    parts = [f"<p><strong>{html.escape(result.headline)}</strong></p>"]
-    for matrix in result.matrices:
-        cells = {(c.source, c.target): c for c in matrix.accuracy}
-        rows = [
-            [source, *(_verdict_text(cells.get((source, target))) for target in matrix.targets)]
-            for source in matrix.sources
-        ]
-        parts.append(_table_html(["trained on \\ tested on", *matrix.targets], rows))
-    answers = [[h.id, h.question, h.verdict.replace("_", " ")] for h in result.hypotheses]
-    parts.append(_table_html(["", "hypothesis", "verdict"], answers))
-    return f"<div class='xfer-study'>{''.join(parts)}</div>"
-
-
-def _verdict_text(cell: _native.MatrixVerdict | None) -> str:
-    if cell is None:
-        return "\N{EN DASH}"
-    if cell.gain is None:
-        return f"refused: {cell.reason}"
-    low, high = 100 * cell.gain.lower, 100 * cell.gain.upper
-    return f"{cell.verdict} {100 * cell.gain.value:+.1f} [{low:.1f}, {high:.1f}]"
-
-
-def _metric_text(metric: _native.Metric, scale: float, digits: int) -> str:
-    parts = (metric.value, metric.lower, metric.upper)
-    if not metric.defined:
-        return f"undefined: {metric.reason}"
-    value, lower, upper = (f"{x * scale:.{digits}f}" for x in parts if x is not None)
-    return f"{value} [{lower}, {upper}]"
-
-
-def _table_html(head: list[str], rows: list[list[str]]) -> str:
-    def line(tag: str, cells: list[str]) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
-
-    body = "".join(line("td", row) for row in rows)
-    return f"<table><thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"
-
-
-def _metrics_row(name: str, metrics: _native.TransferMetrics, scale: float) -> list[str]:
-    digits = 1 if scale > 1 else 3
-    return [
-        name,
-        _metric_text(metrics.gain, scale, digits),
-        _metric_text(metrics.efficiency, 1, 2),
-        _metric_text(metrics.relative_transfer, 1, 2),
-        _metric_text(metrics.gain_above_control, scale, digits),
-    ]
-
-
-def _cell_html(cell: _native.CellReport, found: _native.CellResult) -> str:
-    conditions = [
-        [c.condition, _metric_text(c.accuracy, 100, 1), _metric_text(c.bits_per_byte, 1, 3)]
-        for c in cell.conditions
-    ]
-    metrics = [
-        _metrics_row("accuracy, points", cell.accuracy, 100),
-        _metrics_row("bits per byte saved", cell.bits_per_byte, 1),
-    ]
-    warnings = "".join(f"<li>{html.escape(w)}</li>" for w in cell.warnings)
-    return (
-        f"<div class='xfer-cell'><h4>{html.escape(cell.source)} &rarr; "
-        f"{html.escape(cell.target)}"
-        f"{'' if cell.method == 'sl' else ', ' + cell.method.replace('_', ' + ').upper()}</h4>"
-        + _table_html(["condition", "accuracy, %", "bits per byte"], conditions)
-        + _table_html(
-            ["score", "Transfer Gain", "Efficiency", "Relative Transfer", "above control"], metrics
-        )
-        + f"<p>{html.escape(cell.reading)}</p>"
-        + (f"<ul>{warnings}</ul>" if warnings else "")
-        + cell.condition_chart_svg()
-        + found.learning_curve_svg()
-        + (found.reward_curve_svg() if any(c.rewards for c in found.curves) else "")
-        + "</div>"
-    )

@@ -182,6 +182,11 @@ def similarity(
     `measures` are all unless named (`xfer.similarity_measures()` tells them); those that need a
     trained model are undefined without `run`, the folder of a finished run. The model is loaded
     only when a measure reads it; `threads` never changes a result.
+
+    Example::
+
+        found = xfer.similarity("math", "code", "law", measures=["vocabulary_coverage"])
+        print(found.value("math", "code", "vocabulary_coverage"), found.predicted())
     """
     chosen = [_as_domain(d) for d in domains] or [_native.domain(n) for n in _native.domains()]
     wanted = list(measures)

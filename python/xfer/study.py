@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from xfer import _native
-from xfer._native import Domain, Forecast, Plan, StudySpec
+from xfer._native import Domain, StudySpec
 from xfer.custom import CustomBackend
 from xfer.domain_sources import domain_from_file, is_parquet
+from xfer.plan import StudyPlan
 from xfer.result import Result
 
 PathLike = str | os.PathLike[str]
@@ -36,12 +37,18 @@ def run_study(
     `backend = "tinker"` in the study every exchange with the service is written to the file
     `record`, without secrets. Safe to call again after an interrupt: finished steps are not
     repeated. Raises `xfer.Error` ("run_mismatch") when the folder holds another study.
+
+    Example::
+
+        result = xfer.run_study(xfer.StudySpec(pairs=[("physics", "math")], seeds=[0, 1, 2]))
+        print(result.table())
     """
     spec = _as_spec(study)
     folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
     with _display(spec, folder, progress) as listener:
         return Result(
-            _native.run_study(spec, folder, listener, backend, own_domains(spec, domains), record)
+            _native.run_study(spec, folder, listener, backend, own_domains(spec, domains), record),
+            folder,
         )
 
 
@@ -54,23 +61,37 @@ async def run_study_async(
     record: PathLike | None = None,
     progress: bool = True,
 ) -> Result:
-    """`run_study` without blocking the running event loop. Cancelling stops it at a safe point."""
+    """`run_study` without blocking the running event loop. Cancelling stops it at a safe point.
+
+    Example::
+
+        result = await xfer.run_study_async("study.toml", progress=False)
+    """
     spec = _as_spec(study)
     folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
     with _display(spec, folder, progress) as listener:
         return Result(
             await _native.run_study_async(
                 spec, folder, listener, backend, own_domains(spec, domains), record
-            )
+            ),
+            folder,
         )
 
 
 def plan_study(
     study: StudySpec | PathLike, *, domains: Mapping[str, Domain] | None = None
-) -> tuple[Plan, Forecast]:
-    """What a study will train and test, what it will cost and what it can show; nothing is run."""
+) -> StudyPlan:
+    """What a study will train and test, what it will cost and what it can show; nothing is run.
+
+    Tokens and dollars are ranges of low, expected and high, hours those of this machine.
+
+    Example::
+
+        plan, forecast = xfer.plan_study("study.toml")
+        print(forecast.training_dollars, forecast.gain.effect)
+    """
     spec = _as_spec(study)
-    return _native.forecast_study(spec, own_domains(spec, domains))
+    return StudyPlan(spec, *_native.forecast_study(spec, own_domains(spec, domains)))
 
 
 def regrade(
@@ -117,6 +138,11 @@ def run_transfer_experiment(
     after the other); the option `methods` takes a list of them instead. Options left out have the
     pilot's values (`xfer.StudySpec()`); `more` takes any other option of a StudySpec. The same call
     with the same options resumes or just reports its earlier run.
+
+    Example::
+
+        result = xfer.run_transfer_experiment("biology", "physics", seeds=[0, 1, 2], items=200)
+        print(result.cell("biology", "physics").reading)
     """
     chosen = _chosen(method, model=model, seeds=seeds, steps=steps, items=items, **more)
     spec = transfer_spec(source, target, chosen)

@@ -59,6 +59,13 @@ class Conformance:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        from xfer import _html
+
+        rows = [("pass" if c.passed else "FAIL", c.name, c.detail) for c in self.checks]
+        shades = ["" if c.passed else _html.BAD for c in self.checks]
+        return _html.table(["", "check", ""], rows, shades)
+
 
 class _Subject:
     """Trainers and samplers of one base model, each trainer with a folder of its own."""
