@@ -35,7 +35,7 @@ std::string mutate(std::string input, Rng& rng) {
 }
 
 TEST(Fuzz, no_target_falls_over) {
-  ASSERT_GE(fuzz_targets().size(), 6U);
+  ASSERT_FALSE(fuzz_targets().empty());
   for (const FuzzTarget& target : fuzz_targets()) {
     SCOPED_TRACE(target.name);
     const auto corpus = target.corpus();

@@ -1,8 +1,8 @@
 // One request at a time: what the connections and their pool promise.
 #include "tests/tinker/certificates.hpp"
 #include "tests/tinker/scripted_server.hpp"
-#include "tinker/address.hpp"
-#include "tinker/zstd_body.hpp"
+#include "tinker/transport/address.hpp"
+#include "tinker/wire/zstd_body.hpp"
 #include "xfer/run_blocking.hpp"
 #include "xfer/tinker/transport.hpp"
 
