@@ -1,8 +1,8 @@
 """A model that adds a little: what a trainer of reinforcement learning can start from.
 
 The embedded small model knows neither the layout of the cookbook's prompts nor how to answer at
-once, so nothing it samples earns a reward. A few seconds of training by the engine, on every weight,
-make a model that is right some of the time.
+once, so nothing it samples earns a reward. A few seconds of training by the engine, on every
+weight, make a model that is right some of the time.
 """
 
 from __future__ import annotations
