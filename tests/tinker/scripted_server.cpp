@@ -145,6 +145,7 @@ coroutine<bool> ScriptedServer::State::answer(Stream& stream, const ServerReply&
                                                 : reply.body;
   if (reply.sending == Sending::cut_head) bytes.resize(head.size() / 2);
   if (reply.sending == Sending::garbage) bytes = "\x16\x03\x01 this is not HTTP\r\n\r\n";
+  if (reply.sending == Sending::raw) bytes = reply.body;
   auto writing = asio::async_write(stream, asio::buffer(bytes), asio::use_awaitable);
   co_await std::move(writing);
   if (flooding) {

@@ -31,6 +31,7 @@ enum class Sending {
   endless,   ///< Chunks without end.
   drip,      ///< A byte every now and then, without end.
   garbage,   ///< Not HTTP.
+  raw,       ///< The body alone, as it is, then closed.
 };
 
 struct ServerReply {
