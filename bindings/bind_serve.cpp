@@ -93,8 +93,9 @@ void bind_serve(py::module_& module) {
       .def_property_readonly("port", &Server::port)
       .def("stop", &Server::stop, Released(),
            "Takes no new requests, finishes what is being computed and returns.")
-      .def("__enter__", [](Server& self) -> Server& { return self; },
-           py::return_value_policy::reference)
+      .def(
+          "__enter__", [](Server& self) -> Server& { return self; },
+          py::return_value_policy::reference)
       .def("__exit__", [](Server& self, const py::args&) {
         const py::gil_scoped_release nogil;
         self.stop();

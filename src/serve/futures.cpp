@@ -16,7 +16,8 @@ constexpr std::size_t overhead = 512;
 }  // namespace
 
 Futures::Futures(asio::any_io_executor executor, FutureLimits limits)
-    : executor_(std::move(executor)), limits_(limits),
+    : executor_(std::move(executor)),
+      limits_(limits),
       first_number_(std::chrono::duration_cast<std::chrono::microseconds>(
                         std::chrono::system_clock::now().time_since_epoch())
                         .count()),
@@ -102,8 +103,7 @@ task<std::optional<Futures::Batch>> Futures::wait_for_any(std::string group, std
     batch.cursor = last_number_;
   };
   collect();
-  if (!batch.settled.empty() || awake_ || budget <= std::chrono::milliseconds(0))
-    co_return batch;
+  if (!batch.settled.empty() || awake_ || budget <= std::chrono::milliseconds(0)) co_return batch;
   asio::steady_timer timer(executor_, budget);
   const auto place = group_waiting_.emplace(group, &timer);
   boost::system::error_code woken;

@@ -118,8 +118,7 @@ task<HttpAnswer> Service::dispatch(HttpHead head, std::string body, std::string 
     co_return finish_session(path[1], account);
   }
   const Endpoint post = path.size() <= 2 ? endpoint(name) : nullptr;
-  const bool poll =
-      path.size() == 1 && (name == "retrieve_future" || name == "retrieve_futures");
+  const bool poll = path.size() == 1 && (name == "retrieve_future" || name == "retrieve_futures");
   if (head.method != "POST" || (post == nullptr && !poll))
     co_return get(head, path, body, account);
   const Json json = tinker::parse_object(body, name);

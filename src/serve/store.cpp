@@ -245,8 +245,9 @@ void Store::touch_run(const std::string& id, std::int64_t now) {
 }
 
 void Store::put(const CheckpointRow& c) {
-  Query(database_, "INSERT OR REPLACE INTO checkpoints(run_id, kind, name, created, bytes, "
-                   "is_public, expires, user_metadata) VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
+  Query(database_,
+        "INSERT OR REPLACE INTO checkpoints(run_id, kind, name, created, bytes, "
+        "is_public, expires, user_metadata) VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(c.run_id)
       .bind(c.kind)
       .bind(c.name)

@@ -5,8 +5,8 @@
 
 static std::vector<std::string> targets() {
   return {"/api/v1/training_runs/a%3Ab/checkpoints?limit=2&offset=&x=%20y",
-          "/api/v1/training_runs/r/checkpoints/weights%2Fone/publish",
-          "/api/v1/client/config", "/?%41=%42&&c", "/a%zz"};
+          "/api/v1/training_runs/r/checkpoints/weights%2Fone/publish", "/api/v1/client/config",
+          "/?%41=%42&&c", "/a%zz"};
 }
 
 /// The first line of a request: where it goes.

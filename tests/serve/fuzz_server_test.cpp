@@ -1,4 +1,5 @@
-// Mutated requests, over real connections: none harms the server or what another account does there.
+// Mutated requests, over real connections: none harms the server or what another account does
+// there.
 #include "tests/serve/serve_testing.hpp"
 #include "tests/tinker/fuzz_target.hpp"
 #include "xfer/tinker/codec.hpp"
@@ -66,9 +67,8 @@ protected:
                         {"lora_config", lora}};
     post("create_model", model, 200, "tml-fuzz");
     const std::string model_id = session + ":train:0";
-    const Json sampler = {{"session_id", session},
-                          {"sampling_session_seq_id", 0},
-                          {"base_model", "small"}};
+    const Json sampler = {
+        {"session_id", session}, {"sampling_session_seq_id", 0}, {"base_model", "small"}};
     const std::string sampler_id =
         post("create_sampling_session", sampler, 200, "tml-fuzz").at("sampling_session_id");
     add("client/config", {{"sdk_version", "0.38.0"}});
@@ -78,7 +78,8 @@ protected:
     add("get_info", {{"model_id", model_id}});
     const Json adam = {{"learning_rate", 1e-3}, {"beta1", 0.9}};
     add("optim_step", {{"model_id", model_id}, {"seq_id", 2}, {"adam_params", adam}});
-    add("save_weights", {{"model_id", model_id}, {"path", "a"}, {"seq_id", 3}, {"ttl_seconds", 60}});
+    add("save_weights",
+        {{"model_id", model_id}, {"path", "a"}, {"seq_id", 3}, {"ttl_seconds", 60}});
     add("save_weights_for_sampler",
         {{"model_id", model_id}, {"sampling_session_seq_id", 1}, {"seq_id", 4}});
     const std::string path = "tinker://" + model_id + "/weights/a";
@@ -104,8 +105,9 @@ protected:
     out.push_back({"POST /api/v1/forward_backward", "application/x-protobuf",
                    tinker::encode_forward_backward(call, wire_batch())});
     const std::string run = "/api/v1/training_runs/" + model_id;
-    for (const std::string& get : {std::string("/api/v1/training_runs?limit=2&offset=1"),
-                                   run + "/checkpoints", std::string("/api/v1/sessions/") + session})
+    for (const std::string& get :
+         {std::string("/api/v1/training_runs?limit=2&offset=1"), run + "/checkpoints",
+          std::string("/api/v1/sessions/") + session})
       out.push_back({"GET " + get, json, ""});
     out.push_back({"PUT " + run + "/checkpoints/weights%2Fa/ttl", json, R"({"ttl_seconds":3600})"});
     out.push_back({"DELETE " + run + "/checkpoints/weights/a", json, ""});

@@ -138,11 +138,9 @@ TEST_F(Order, a_sample_sent_again_is_the_same_sample) {
 }
 
 TEST_F(Order, samples_can_be_waited_for_together) {
-  const Json target = {{"session_id", new_session()},
-                       {"sampling_session_seq_id", 0},
-                       {"base_model", "small"}};
-  const std::string sampler =
-      post("create_sampling_session", target).at("sampling_session_id");
+  const Json target = {
+      {"session_id", new_session()}, {"sampling_session_seq_id", 0}, {"base_model", "small"}};
+  const std::string sampler = post("create_sampling_session", target).at("sampling_session_id");
   const auto sample = [&](int seq, const Json& prompt) {
     const Json chunk = {{"type", "encoded_text"}, {"tokens", prompt}};
     const Json body = {{"sampling_session_id", sampler},
@@ -156,12 +154,11 @@ TEST_F(Order, samples_can_be_waited_for_together) {
   std::set<Json> expected = {failing, sample(1, {1, 2}), sample(2, {3, 4})};
   // A clone's are its own.
   sample(1'000'000'000, {1, 2});
-  Json query = {{"target",
-                 {{"type", "sampling_session"},
-                  {"sampling_session_id", sampler},
-                  {"cloned_sampler_id", 0}}},
-                {"prev_cursor", 0},
-                {"retrieved_request_ids", Json::array()}};
+  Json query = {
+      {"target",
+       {{"type", "sampling_session"}, {"sampling_session_id", sampler}, {"cloned_sampler_id", 0}}},
+      {"prev_cursor", 0},
+      {"retrieved_request_ids", Json::array()}};
   while (!expected.empty()) {
     const Json answer = post("retrieve_futures", query);
     query["prev_cursor"] = answer.at("cursor");

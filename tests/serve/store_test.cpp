@@ -88,10 +88,11 @@ TEST(Store, reads_what_an_older_version_kept) {
   const TemporaryFolder folder;
   {
     files::Sqlite old(folder.path() / "serve.db", files::Sqlite::Mode::exclusive, "old");
-    old.execute("CREATE TABLE checkpoints(run_id TEXT NOT NULL, kind TEXT NOT NULL, "
-                "name TEXT NOT NULL, created INTEGER NOT NULL, bytes INTEGER NOT NULL, "
-                "is_public INTEGER NOT NULL, expires INTEGER, "
-                "PRIMARY KEY(run_id, kind, name)) WITHOUT ROWID");
+    old.execute(
+        "CREATE TABLE checkpoints(run_id TEXT NOT NULL, kind TEXT NOT NULL, "
+        "name TEXT NOT NULL, created INTEGER NOT NULL, bytes INTEGER NOT NULL, "
+        "is_public INTEGER NOT NULL, expires INTEGER, "
+        "PRIMARY KEY(run_id, kind, name)) WITHOUT ROWID");
     old.execute("INSERT INTO checkpoints VALUES('r1', 'weights', 'one', 1, 2, 0, NULL)");
     old.execute("PRAGMA user_version = 1");
   }

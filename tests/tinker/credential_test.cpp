@@ -1,5 +1,5 @@
-#include "tests/tinker/client_testing.hpp"
 #include "tinker/client/credential.hpp"
+#include "tests/tinker/client_testing.hpp"
 #include "tinker/wire/base64.hpp"
 
 namespace xfer::tinker {

@@ -25,8 +25,9 @@ std::vector<std::string> answers() {
   return {whole(models, json),
           whole(zstd_compress(models), json + "Content-Encoding: zstd\r\n"),
           whole(encode_sample_response(response), "Content-Type: application/x-protobuf\r\n"),
-          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + json + "\r\n5\r\n{\"a\":\r\n3\r\n1 }"
-          "\r\n0\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + json +
+              "\r\n5\r\n{\"a\":\r\n3\r\n1 }"
+              "\r\n0\r\n\r\n",
           "HTTP/1.1 429 Slow\r\nRetry-After: 0\r\nContent-Length: 2\r\n" + json + "\r\n{}",
           "HTTP/1.1 408 Again\r\nretry-after-ms: 1\r\nContent-Length: 2\r\n" + json + "\r\n{}"};
 }

@@ -42,8 +42,10 @@ FuzzRounds::FuzzRounds(int least) : least_(least) {
 
 bool FuzzRounds::next() {
   const bool more = done_ < least_ || std::chrono::steady_clock::now() < end_;
-  if (more) ++done_;
-  else if (done_ > least_) std::printf("%d rounds\n", done_);
+  if (more)
+    ++done_;
+  else if (done_ > least_)
+    std::printf("%d rounds\n", done_);
   return more;
 }
 

@@ -24,7 +24,9 @@ using coroutine = asio::awaitable<T>;
 
 struct ScriptedServer::State {
   State(Handler h, const ServerIdentity& identity, BodyCut cut)
-      : handler(std::move(h)), body_cut(std::move(cut)), acceptor(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+      : handler(std::move(h)),
+        body_cut(std::move(cut)),
+        acceptor(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
     if (identity.certificate.empty()) return;
     tls = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
     tls->use_certificate_chain(asio::buffer(identity.certificate));

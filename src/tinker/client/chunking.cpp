@@ -62,9 +62,12 @@ void reduce(const std::string& name, const std::vector<Part>& parts,
 std::size_t estimated_bytes(const Datum& datum) noexcept {
   std::size_t bytes = 0;
   for (const Chunk& chunk : datum.model_input.chunks) {
-    if (const auto* text = std::get_if<EncodedText>(&chunk)) bytes += 4 * text->tokens.size();
-    else if (const auto* image = std::get_if<Image>(&chunk)) bytes += image->data.size();
-    else if (const auto* dmel = std::get_if<Dmel>(&chunk)) bytes += dmel->bytes.size();
+    if (const auto* text = std::get_if<EncodedText>(&chunk))
+      bytes += 4 * text->tokens.size();
+    else if (const auto* image = std::get_if<Image>(&chunk))
+      bytes += image->data.size();
+    else if (const auto* dmel = std::get_if<Dmel>(&chunk))
+      bytes += dmel->bytes.size();
   }
   for (const auto& [name, tensor] : datum.loss_fn_inputs) {
     const std::size_t element = tensor.values.data.index() == 0 ? 4 : 8;
@@ -79,8 +82,8 @@ std::vector<std::size_t> chunk_sizes(std::span<const Datum> data, const ChunkLim
   std::size_t bytes = 0;
   for (const Datum& datum : data) {
     const std::size_t more = estimated_bytes(datum);
-    const bool full = sizes.empty() || sizes.back() >= limits.datums_max ||
-                      bytes + more > limits.bytes_max;
+    const bool full =
+        sizes.empty() || sizes.back() >= limits.datums_max || bytes + more > limits.bytes_max;
     if (full) {
       sizes.push_back(0);
       bytes = 0;

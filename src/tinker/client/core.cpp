@@ -77,10 +77,11 @@ void Core::spawn(task<void> work) {
   if (stopping_) return;
   background_.emplace_back();
   const auto signal = std::prev(background_.end());
-  asio::co_spawn(executor(), std::move(work),
-                 asio::bind_cancellation_slot(
-                     signal->slot(),
-                     [this, signal](const std::exception_ptr&) { background_.erase(signal); }));
+  asio::co_spawn(
+      executor(), std::move(work),
+      asio::bind_cancellation_slot(signal->slot(), [this, signal](const std::exception_ptr&) {
+        background_.erase(signal);
+      }));
 }
 
 task<void> Core::sleep(std::chrono::milliseconds delay) {
@@ -204,8 +205,10 @@ CoreThread::CoreThread(ClientOptions options, const TransportFactory& transport)
 
 CoreThread::~CoreThread() {
   core_->shutdown();
-  if (thread_.get_id() == std::this_thread::get_id()) thread_.detach();
-  else thread_.join();
+  if (thread_.get_id() == std::this_thread::get_id())
+    thread_.detach();
+  else
+    thread_.join();
 }
 
 }  // namespace xfer::tinker

@@ -173,8 +173,8 @@ private:
 template <class Owner, class T>
 task<T> on_core(std::shared_ptr<Owner> owner, task<T> work) {
   try {
-    auto running = boost::asio::co_spawn(owner->executor(), std::move(work),
-                                         boost::asio::use_awaitable);
+    auto running =
+        boost::asio::co_spawn(owner->executor(), std::move(work), boost::asio::use_awaitable);
     if constexpr (std::is_void_v<T>) {
       co_await std::move(running);
       co_return;

@@ -42,8 +42,7 @@ Attempt::End end_of(const TransportError& e) {
 }
 
 std::exception_ptr garbled_answer(const std::string& what, const Error& e, int status) {
-  return std::make_exception_ptr(
-      ServiceError(Errc::bad_data, what + ": " + e.what(), status, ""));
+  return std::make_exception_ptr(ServiceError(Errc::bad_data, what + ": " + e.what(), status, ""));
 }
 
 bool is_binary(const HttpResponse& response) {
@@ -70,8 +69,8 @@ std::string Core::new_idempotency_key() {
 RetryTiming Core::timing() const {
   RetryTiming out = options_.retry;
   if (config_)
-    out.billing_total = std::min(out.billing_total,
-                                 milliseconds(config_->billing_exception_max_pause_duration));
+    out.billing_total =
+        std::min(out.billing_total, milliseconds(config_->billing_exception_max_pause_duration));
   return out;
 }
 

@@ -52,13 +52,13 @@ public:
       co_return Pass(this);
     }
     if (waiting_.size() >= queue_max_)
-      throw Error(Errc::rate_limited, "more than " + std::to_string(queue_max_) +
-                                          " requests are waiting to be sent");
+      throw Error(Errc::rate_limited,
+                  "more than " + std::to_string(queue_max_) + " requests are waiting to be sent");
     const auto waiter = std::make_shared<Waiter>(executor_);
     waiting_.push_back(waiter);
     boost::system::error_code woken;
-    auto wait = waiter->timer.async_wait(
-        boost::asio::redirect_error(boost::asio::use_awaitable, woken));
+    auto wait =
+        waiter->timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
     co_await std::move(wait);
     if (!waiter->admitted) {
       waiting_.erase(std::find(waiting_.begin(), waiting_.end(), waiter));

@@ -61,8 +61,7 @@ task<TrainingClient> create_then_load(std::shared_ptr<CoreThread> owner,
   WeightsInfo weights;
   CallRules rules;
   rules.take = [&weights](std::string_view body) { weights = read_weights_info(body); };
-  auto asking =
-      core.post_json("/api/v1/weights_info", weights_info_body(path), std::move(rules));
+  auto asking = core.post_json("/api/v1/weights_info", weights_info_body(path), std::move(rules));
   co_await std::move(asking);
   TrainingOptions options;
   options.rank = weights.lora_rank.value_or(options.rank);
@@ -102,10 +101,10 @@ task<TrainingClient> create_model_from_state(std::shared_ptr<CoreThread> owner, 
   std::string model_id = session->id + ":train:" + std::to_string(number);
   bool old_service = false;
   try {
-    auto loading = create(owner->core(), "/api/v1/load_weights",
-                          load_new_model_body(session->id, number, path, with_optimizer,
-                                              user_metadata),
-                          "LoadWeights", [](std::string_view body) { read_future_state(body); });
+    auto loading =
+        create(owner->core(), "/api/v1/load_weights",
+               load_new_model_body(session->id, number, path, with_optimizer, user_metadata),
+               "LoadWeights", [](std::string_view body) { read_future_state(body); });
     co_await std::move(loading);
   } catch (const ServiceError& e) {
     if (e.http_status() != 422) throw;

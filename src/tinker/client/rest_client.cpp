@@ -50,7 +50,9 @@ task<void> tell(Core& core, HttpRequest request) {
   co_await std::move(calling);
 }
 
-HttpRequest get(std::string path) { return HttpRequest(Method::get, root + std::move(path)); }
+HttpRequest get(std::string path) {
+  return HttpRequest(Method::get, root + std::move(path));
+}
 
 HttpRequest with_json(Method method, std::string path, std::string body) {
   HttpRequest request(method, std::move(path));
@@ -62,9 +64,9 @@ HttpRequest with_json(Method method, std::string path, std::string body) {
 }  // namespace
 
 task<std::vector<TrainingRun>> RestClient::training_runs(Page page) const {
-  return on_core(owner_, ask(owner_->core(),
-                             get("training_runs?" + page_query(page) + "&access_scope=owned"),
-                             &read_training_runs));
+  return on_core(
+      owner_, ask(owner_->core(), get("training_runs?" + page_query(page) + "&access_scope=owned"),
+                  &read_training_runs));
 }
 task<TrainingRun> RestClient::training_run(std::string run_id) const {
   return on_core(owner_,
@@ -73,53 +75,50 @@ task<TrainingRun> RestClient::training_run(std::string run_id) const {
                      &read_training_run));
 }
 task<std::vector<Checkpoint>> RestClient::checkpoints(std::string run_id) const {
-  return on_core(owner_,
-                 ask(owner_->core(),
-                     get("training_runs/" + url_segment(run_id, "run id") + "/checkpoints"),
-                     &read_checkpoints));
+  return on_core(owner_, ask(owner_->core(),
+                             get("training_runs/" + url_segment(run_id, "run id") + "/checkpoints"),
+                             &read_checkpoints));
 }
 task<std::vector<Checkpoint>> RestClient::user_checkpoints(Page page) const {
-  return on_core(
-      owner_, ask(owner_->core(), get("checkpoints?" + page_query(page)), &read_checkpoints));
+  return on_core(owner_,
+                 ask(owner_->core(), get("checkpoints?" + page_query(page)), &read_checkpoints));
 }
 task<WeightsInfo> RestClient::weights_info(std::string path) const {
-  return on_core(owner_, ask(owner_->core(),
-                             with_json(Method::post, root + "weights_info",
-                                       weights_info_body(path)),
-                             &read_weights_info));
+  return on_core(
+      owner_,
+      ask(owner_->core(), with_json(Method::post, root + "weights_info", weights_info_body(path)),
+          &read_weights_info));
 }
 task<void> RestClient::delete_checkpoint(std::string path) const {
   return on_core(owner_, tell(owner_->core(), HttpRequest(Method::del, checkpoint_url(path))));
 }
 task<void> RestClient::publish_checkpoint(std::string path) const {
-  return on_core(owner_, tell(owner_->core(),
-                              HttpRequest(Method::post, checkpoint_url(path) + "/publish")));
+  return on_core(
+      owner_, tell(owner_->core(), HttpRequest(Method::post, checkpoint_url(path) + "/publish")));
 }
 task<void> RestClient::unpublish_checkpoint(std::string path) const {
-  return on_core(owner_, tell(owner_->core(),
-                              HttpRequest(Method::del, checkpoint_url(path) + "/publish")));
+  return on_core(owner_,
+                 tell(owner_->core(), HttpRequest(Method::del, checkpoint_url(path) + "/publish")));
 }
 task<void> RestClient::set_checkpoint_ttl(std::string path,
                                           std::optional<std::chrono::seconds> ttl) const {
   return on_core(owner_, tell(owner_->core(), with_json(Method::put, checkpoint_url(path) + "/ttl",
                                                         ttl_body(ttl))));
 }
-task<std::map<std::string, std::string>> RestClient::external_weights_urls(
-    std::string path) const {
-  return on_core(owner_,
-                 ask(owner_->core(),
-                     HttpRequest(Method::get, checkpoint_url(path) + "/external_weights_urls"),
-                     &read_urls));
+task<std::map<std::string, std::string>> RestClient::external_weights_urls(std::string path) const {
+  return on_core(
+      owner_,
+      ask(owner_->core(), HttpRequest(Method::get, checkpoint_url(path) + "/external_weights_urls"),
+          &read_urls));
 }
 task<std::vector<std::string>> RestClient::sessions(Page page) const {
-  return on_core(owner_, ask(owner_->core(),
-                             get("sessions?" + page_query(page) + "&access_scope=owned"),
-                             &read_sessions));
+  return on_core(owner_,
+                 ask(owner_->core(), get("sessions?" + page_query(page) + "&access_scope=owned"),
+                     &read_sessions));
 }
 task<SessionInfo> RestClient::session(std::string session_id) const {
   const std::string path = "sessions/" + url_segment(session_id, "session id");
-  return on_core(owner_,
-                 ask(owner_->core(), get(path + "?access_scope=owned"), &read_session));
+  return on_core(owner_, ask(owner_->core(), get(path + "?access_scope=owned"), &read_session));
 }
 task<SamplerInfo> RestClient::sampler(std::string sampler_id) const {
   const std::string path = "samplers/" + url_segment(sampler_id, "sampler id");

@@ -109,10 +109,10 @@ task<SamplingClient> create_sampler(std::shared_ptr<CoreThread> owner, std::stri
   std::string id;
   CallRules rules;
   rules.take = [&id](std::string_view body) { id = read_sampling_session_id(body); };
-  std::string body = create_sampling_session_body(session->id, session->samplers++, base_model,
-                                                  model_path);
-  auto creating = owner->core().post_json("/api/v1/create_sampling_session", std::move(body),
-                                          std::move(rules));
+  std::string body =
+      create_sampling_session_body(session->id, session->samplers++, base_model, model_path);
+  auto creating =
+      owner->core().post_json("/api/v1/create_sampling_session", std::move(body), std::move(rules));
   co_await std::move(creating);
   co_return SamplingClient(
       std::make_shared<SamplingState>(std::move(owner), session, std::move(id)));

@@ -13,8 +13,7 @@ namespace xfer::tinker {
 /// Methods run on the core's thread.
 class SamplingState {
 public:
-  SamplingState(std::shared_ptr<CoreThread> owner, std::shared_ptr<Session> session,
-                std::string id)
+  SamplingState(std::shared_ptr<CoreThread> owner, std::shared_ptr<Session> session, std::string id)
       : owner_(std::move(owner)), session_(std::move(session)), id_(std::move(id)) {}
 
   Core& core() noexcept { return owner_->core(); }

@@ -222,8 +222,8 @@ task<std::string> TrainingState::save_once(std::string name, SaveOptions options
     const Gate::Pass turn = co_await std::move(entering);
     check_usable();
     save.seq_id = ++last_seq_;
-    HttpRequest request(Method::post, for_sampler ? "/api/v1/save_weights_for_sampler"
-                                                  : "/api/v1/save_weights");
+    HttpRequest request(Method::post,
+                        for_sampler ? "/api/v1/save_weights_for_sampler" : "/api/v1/save_weights");
     request.body = for_sampler ? save_for_sampler_body(save) : save_weights_body(save);
     request.content_type = "application/json";
     auto submitting = submit(std::move(request), Repeat::freely, maybe_done);

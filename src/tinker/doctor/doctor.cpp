@@ -35,7 +35,9 @@ ClientOptions client_options(const DoctorOptions& options) {
 
 }  // namespace
 
-void fail_check(const std::string& why) { throw Error(Errc::bad_data, why); }
+void fail_check(const std::string& why) {
+  throw Error(Errc::bad_data, why);
+}
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
@@ -74,8 +76,7 @@ std::int64_t Patient::context_length() {
 
 HttpResponse Patient::ask(HttpRequest request) {
   boost::asio::io_context loop(1);
-  const auto transport =
-      make_http_transport(loop.get_executor(), options_.client.transport);
+  const auto transport = make_http_transport(loop.get_executor(), options_.client.transport);
   if (!options_.client.api_key.empty())
     request.headers.emplace_back("X-API-Key", options_.client.api_key);
   HttpResponse out;
@@ -93,8 +94,7 @@ HttpResponse Patient::ask(HttpRequest request) {
 Json Patient::post(const std::string& endpoint, const Json& body) {
   const HttpResponse response = ask(json_request(endpoint, body));
   const std::string what = "POST " + endpoint + " was answered with " +
-                           std::to_string(response.status) + " " +
-                           read_error_text(response.body);
+                           std::to_string(response.status) + " " + read_error_text(response.body);
   if (response.status == 404 || response.status == 405 || response.status == 501)
     throw NotOffered(what);
   if (response.status != 200) fail_check(what);
@@ -110,8 +110,8 @@ HttpResponse Patient::result_within(const std::string& request_id,
         "retrieve_future", {{"request_id", request_id}, {"allow_metadata_only", false}});
     request.accept = "application/x-protobuf, application/json";
     request.long_poll = true;
-    request.timeout = std::min(options_.client.poll_timeout,
-                               std::max(budget, std::chrono::milliseconds(250)));
+    request.timeout =
+        std::min(options_.client.poll_timeout, std::max(budget, std::chrono::milliseconds(250)));
     HttpResponse response;
     try {
       response = ask(std::move(request));
@@ -133,8 +133,8 @@ HttpResponse Patient::result_within(const std::string& request_id,
 HttpResponse Patient::result(const std::string& request_id) {
   HttpResponse response = result_within(request_id, options_.patience);
   if (response.status == 0)
-    throw Error(Errc::timeout, "no result within " +
-                                   std::to_string(options_.patience.count() / 1000) + " s");
+    throw Error(Errc::timeout,
+                "no result within " + std::to_string(options_.patience.count() / 1000) + " s");
   if (response.status != 200)
     fail_check("a result was answered with " + std::to_string(response.status) + " " +
                read_error_text(response.body));
@@ -144,8 +144,8 @@ HttpResponse Patient::result(const std::string& request_id) {
 const std::string& Patient::session() {
   if (session_.empty()) {
     const NewSession wanted;
-    session_ = read_session_id(
-        post("create_session", Json::parse(create_session_body(wanted))).dump());
+    session_ =
+        read_session_id(post("create_session", Json::parse(create_session_body(wanted))).dump());
   }
   return session_;
 }
@@ -195,8 +195,7 @@ std::string Patient::submit_step(const std::string& model, int seq_id) {
 }
 
 std::vector<float> Patient::logprobs_of(const std::string& model, int seq_id) {
-  return logprobs_of(
-      decode_forward_backward_output(result(submit_pass(model, seq_id, true)).body));
+  return logprobs_of(decode_forward_backward_output(result(submit_pass(model, seq_id, true)).body));
 }
 
 TrainingOptions Patient::small_adapter() {
@@ -210,7 +209,9 @@ TrainingClient Patient::new_trainer(const TrainingOptions& options) {
   return run_blocking(client_.create_training_client(base_model(), options));
 }
 
-std::vector<std::int32_t> Patient::text() { return {11, 12, 13, 14, 15, 16, 17, 18}; }
+std::vector<std::int32_t> Patient::text() {
+  return {11, 12, 13, 14, 15, 16, 17, 18};
+}
 
 std::vector<Datum> Patient::batch() {
   std::vector<Datum> data;

@@ -32,8 +32,7 @@ SampledSequence one(const SamplingClient& client, const SampleCall& call) {
 }
 
 std::string prompt_logprobs(Patient& patient) {
-  const auto scores =
-      run_blocking(base_of(patient).compute_logprobs(ModelInput(Patient::text())));
+  const auto scores = run_blocking(base_of(patient).compute_logprobs(ModelInput(Patient::text())));
   if (scores.size() != Patient::text().size())
     fail_check(std::to_string(scores.size()) + " for a prompt of " +
                std::to_string(Patient::text().size()) + " tokens");
@@ -50,9 +49,8 @@ std::string sampled_logprobs(Patient& patient) {
   std::vector<std::int32_t> text = Patient::text();
   text.insert(text.end(), sequence.tokens.begin(), sequence.tokens.end());
   auto scores = run_blocking(base.compute_logprobs(ModelInput(std::move(text))));
-  scores.erase(scores.begin(),
-               scores.begin() + static_cast<std::ptrdiff_t>(
-                                    std::min(scores.size(), Patient::text().size())));
+  scores.erase(scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                    scores.size(), Patient::text().size())));
   const double difference = largest_difference(scores, *sequence.logprobs);
   if (!(difference <= 0.05))
     fail_check("those of a sample differ from the scores of its text by " +
@@ -63,8 +61,7 @@ std::string sampled_logprobs(Patient& patient) {
 std::string seeds(Patient& patient) {
   const SamplingClient base = base_of(patient);
   const auto first = one(base, a_call(1, 16)).tokens;
-  if (one(base, a_call(1, 16)).tokens != first)
-    fail_check("the same seed gives different tokens");
+  if (one(base, a_call(1, 16)).tokens != first) fail_check("the same seed gives different tokens");
   bool different = false;
   for (std::uint64_t seed = 2; seed < 6 && !different; ++seed)
     different = one(base, a_call(seed, 16)).tokens != first;
@@ -145,8 +142,10 @@ std::string many_at_once(Patient& patient) {
   for (int i = 0; i < count; ++i)
     boost::asio::co_spawn(loop, base.sample(a_call(static_cast<std::uint64_t>(i), 4)),
                           [&](const std::exception_ptr& e, const SampleResponse&) {
-                            if (e) failure = e;
-                            else ++done;
+                            if (e)
+                              failure = e;
+                            else
+                              ++done;
                           });
   const auto start = Clock::now();
   loop.run();
@@ -155,8 +154,8 @@ std::string many_at_once(Patient& patient) {
     try {
       std::rethrow_exception(failure);
     } catch (const std::exception& e) {
-      fail_check(std::to_string(count - done) + " of " + std::to_string(count) + " failed: " +
-                 e.what());
+      fail_check(std::to_string(count - done) + " of " + std::to_string(count) +
+                 " failed: " + e.what());
     }
   }
   char text[64];

@@ -82,8 +82,7 @@ std::string gap(Patient& patient) {
   sampled.erase(sampled.begin());
   const double difference = largest_difference(trained, sampled);
   if (!(difference <= 0.05))
-    fail_check("training and sampling differ by " + number(difference) +
-               " in a log-probability");
+    fail_check("training and sampling differ by " + number(difference) + " in a log-probability");
   return "largest difference " + number(difference);
 }
 
@@ -112,8 +111,7 @@ std::string optimizer_state(Patient& patient) {
   const double with = largest_difference(Patient::logprobs_of(second), expected);
   const double without = largest_difference(Patient::logprobs_of(third), expected);
   run_blocking(patient.client().rest().delete_checkpoint(path));
-  if (!(loaded <= close))
-    fail_check("loaded weights differ from the saved by " + number(loaded));
+  if (!(loaded <= close)) fail_check("loaded weights differ from the saved by " + number(loaded));
   if (!(with <= close))
     fail_check("a step after loading with the optimizer's state differs by " + number(with));
   if (without <= close)

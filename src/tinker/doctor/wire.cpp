@@ -51,8 +51,7 @@ std::string model_information(Patient& patient) {
 }
 
 std::string binary_results(Patient& patient) {
-  const HttpResponse response =
-      patient.result(patient.submit_pass(patient.new_model(), 1, true));
+  const HttpResponse response = patient.result(patient.submit_pass(patient.new_model(), 1, true));
   const std::string* type = response.header("content-type");
   if (type == nullptr || type->find("application/x-protobuf") == std::string::npos)
     fail_check("the result of forward is " + (type != nullptr ? *type : "untyped") +

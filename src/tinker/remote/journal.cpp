@@ -50,8 +50,7 @@ std::size_t Journal::first_open() const noexcept {
 void Journal::saved_as(std::string path) {
   path_ = std::move(path);
   with_optimizer_ = true;
-  entries_.erase(entries_.begin(),
-                 entries_.begin() + static_cast<std::ptrdiff_t>(first_open()));
+  entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(first_open()));
   bytes_ = 0;
   for (const Entry& entry : entries_) bytes_ += bytes_of(entry);
   complete_ = complete_ || !open_gradients_;

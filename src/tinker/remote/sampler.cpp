@@ -62,8 +62,10 @@ SampleCall RemoteSampler::call_of(SampleRequest request) {
   call.params.top_k = request.top_k > 0 ? request.top_k : -1;
   call.params.top_p = request.top_p;
   call.params.seed = request.seed;
-  if (!request.stop_strings.empty()) call.params.stop = std::move(request.stop_strings);
-  else if (request.stop_tokens) call.params.stop = std::move(*request.stop_tokens);
+  if (!request.stop_strings.empty())
+    call.params.stop = std::move(request.stop_strings);
+  else if (request.stop_tokens)
+    call.params.stop = std::move(*request.stop_tokens);
   return call;
 }
 

@@ -32,9 +32,9 @@ StatePath read_state_path(const std::string& text) {
   if (out.weights_only) return out;
   const std::string prefix = steps_mark;
   const char* const end = rest.data() + rest.size();
-  const bool steps =
-      rest.starts_with(prefix) &&
-      std::from_chars(rest.data() + prefix.size(), end, out.steps).ptr == end && out.steps >= 0;
+  const bool steps = rest.starts_with(prefix) &&
+                     std::from_chars(rest.data() + prefix.size(), end, out.steps).ptr == end &&
+                     out.steps >= 0;
   if (!steps)
     throw Error(Errc::invalid_argument, "load_state: '" + rest.substr(0, 80) +
                                             "' after the path is neither #steps=<n> nor #weights");
@@ -353,8 +353,8 @@ void check_lora(const LoraConfig& lora) {
                 "rank: a Tinker service trains adapters, of rank 1 or more (got " +
                     std::to_string(lora.rank) + ")");
   if (lora.alpha != service_lora_alpha)
-    throw Error(Errc::not_available, "alpha: a Tinker service always uses 32 (got " +
-                                         std::to_string(lora.alpha) + ")");
+    throw Error(Errc::not_available,
+                "alpha: a Tinker service always uses 32 (got " + std::to_string(lora.alpha) + ")");
 }
 
 }  // namespace
@@ -370,9 +370,8 @@ task<std::unique_ptr<Trainer>> make_remote_trainer(ServiceClient service, std::s
 }
 
 task<std::unique_ptr<Trainer>> make_remote_trainer_of_state(ServiceClient service,
-                                                            std::string base_model,
-                                                            LoraConfig lora, std::string path,
-                                                            bool with_optimizer) {
+                                                            std::string base_model, LoraConfig lora,
+                                                            std::string path, bool with_optimizer) {
   check_lora(lora);
   const auto training =
       std::make_shared<RemoteTraining>(std::move(service), std::move(base_model), lora);

@@ -114,8 +114,8 @@ void BeastConnection::fail(const std::string& what, const error_code& why, bool 
                          may_have_arrived);
   if (why.category() == make_error_code(http::error::bad_version).category() &&
       why != http::error::end_of_stream && why != http::error::partial_message)
-    throw TransportError(Errc::bad_data, what + ": the answer is not valid HTTP (" +
-                                             why.message() + ")",
+    throw TransportError(Errc::bad_data,
+                         what + ": the answer is not valid HTTP (" + why.message() + ")",
                          may_have_arrived);
   throw TransportError(Errc::unavailable, what + ": " + why.message(), may_have_arrived);
 }
@@ -127,8 +127,8 @@ task<void> BeastConnection::connect() {
                                            asio::redirect_error(asio::use_awaitable, failed));
   const auto endpoints = co_await std::move(resolving);
   if (!failed) {
-    auto connecting = asio::async_connect(socket_, endpoints,
-                                          asio::redirect_error(asio::use_awaitable, failed));
+    auto connecting =
+        asio::async_connect(socket_, endpoints, asio::redirect_error(asio::use_awaitable, failed));
     co_await std::move(connecting);
   }
   if (failed) fail("cannot reach " + next.host_port(), failed, false);
@@ -141,11 +141,9 @@ task<void> BeastConnection::open_tunnel() {
   http::request<http::empty_body> ask(http::verb::connect, route_.service.host_port(), 11);
   ask.set(http::field::host, route_.service.host_port());
   if (!route_.proxy->credentials.empty())
-    ask.set(http::field::proxy_authorization,
-            "Basic " + base64_encode(route_.proxy->credentials));
+    ask.set(http::field::proxy_authorization, "Basic " + base64_encode(route_.proxy->credentials));
   error_code failed;
-  auto writing =
-      http::async_write(socket_, ask, asio::redirect_error(asio::use_awaitable, failed));
+  auto writing = http::async_write(socket_, ask, asio::redirect_error(asio::use_awaitable, failed));
   co_await std::move(writing);
   if (failed) fail(what, failed, false);
   http::response_parser<http::empty_body> answer;
@@ -158,8 +156,9 @@ task<void> BeastConnection::open_tunnel() {
   const unsigned status = answer.get().result_int();
   if (status == 407)
     throw TransportError(Errc::unauthorized,
-                         what + " asks for credentials: give them in its address, "
-                                "http://user:password@host:port",
+                         what +
+                             " asks for credentials: give them in its address, "
+                             "http://user:password@host:port",
                          false);
   if (status / 100 != 2)
     throw TransportError(Errc::unavailable,

@@ -15,8 +15,9 @@ namespace {
 
 /// Headers that say something about an exchange and nothing about who made it.
 constexpr std::array<std::string_view, 9> recorded_headers = {
-    "accept",         "content-type",   "content-encoding", "content-length", "retry-after",
-    "retry-after-ms", "x-should-retry", "x-tinker-request-type", "x-tinker-request-iteration"};
+    "accept",         "content-type",          "content-encoding",
+    "content-length", "retry-after",           "retry-after-ms",
+    "x-should-retry", "x-tinker-request-type", "x-tinker-request-iteration"};
 /// Fields whose values open something.
 constexpr std::array<std::string_view, 5> secret_fields = {"jwt", "weights_access_token", "urls",
                                                            "url", "api_key"};
@@ -27,7 +28,8 @@ void redact_fields(Json& value) {
     for (auto& [key, item] : value.items()) {
       if (std::find(secret_fields.begin(), secret_fields.end(), key) != secret_fields.end())
         item = redacted;
-      else redact_fields(item);
+      else
+        redact_fields(item);
     }
   } else if (value.is_array()) {
     for (Json& item : value) redact_fields(item);

@@ -16,8 +16,10 @@ ssl::context make_tls_context(const std::string& ca_file) {
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   context.set_verify_mode(ssl::verify_peer);
   boost::system::error_code failed;
-  if (ca_file.empty()) context.set_default_verify_paths(failed);
-  else context.load_verify_file(ca_file, failed);
+  if (ca_file.empty())
+    context.set_default_verify_paths(failed);
+  else
+    context.load_verify_file(ca_file, failed);
   if (failed)
     throw Error(Errc::io, "the certificates of trusted authorities cannot be read" +
                               (ca_file.empty() ? "" : " from " + ca_file) + ": " +
@@ -43,8 +45,8 @@ void expect_host(TlsStream& stream, const std::string& host) {
 std::string refused_certificate(TlsStream& stream, const std::string& host) {
   const long result = SSL_get_verify_result(stream.native_handle());
   if (result == X509_V_OK) return "";
-  std::string text = "the certificate of " + host + " was refused: " +
-                     X509_verify_cert_error_string(result) + "; ";
+  std::string text = "the certificate of " + host +
+                     " was refused: " + X509_verify_cert_error_string(result) + "; ";
   switch (result) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
@@ -53,11 +55,11 @@ std::string refused_certificate(TlsStream& stream, const std::string& host) {
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-      return text + "if this is your own server, give its authority's certificate as ca_file "
-                    "(or in SSL_CERT_FILE)";
+      return text +
+             "if this is your own server, give its authority's certificate as ca_file "
+             "(or in SSL_CERT_FILE)";
     case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return text + "renew it, or check this machine's clock";
+    case X509_V_ERR_CERT_NOT_YET_VALID: return text + "renew it, or check this machine's clock";
     default: return text + "somebody else may be answering in its place";
   }
 }

@@ -26,8 +26,7 @@ auto read_list(const Json& object, const char* name, const std::string& what, co
   return out;
 }
 
-std::vector<std::string> read_texts(const Json& object, const char* name,
-                                    const std::string& what) {
+std::vector<std::string> read_texts(const Json& object, const char* name, const std::string& what) {
   return read_list(object, name, what, [&](const Json& item) {
     if (!item.is_string()) throw Error(Errc::bad_data, what + ": '" + name + "' holds no texts");
     return item.get<std::string>();
@@ -144,11 +143,15 @@ std::vector<std::string> read_sample_sequence_ids(std::string_view body) {
 std::string read_model_id(std::string_view body) {
   return read_text(body, "model_id", "create_model result");
 }
-std::string read_path(std::string_view body) { return read_text(body, "path", "save result"); }
+std::string read_path(std::string_view body) {
+  return read_text(body, "path", "save result");
+}
 std::string read_sampling_session_id(std::string_view body) {
   return read_text(body, "sampling_session_id", "sampling session");
 }
-std::string read_jwt(std::string_view body) { return read_text(body, "jwt", "auth/token"); }
+std::string read_jwt(std::string_view body) {
+  return read_text(body, "jwt", "auth/token");
+}
 
 std::map<std::string, double> read_metrics(std::string_view body) {
   const std::string what = "optim_step result";
@@ -210,8 +213,7 @@ TrainingRun read_training_run(std::string_view body) {
   return run_of(parse_object(body, "training run"));
 }
 std::vector<Checkpoint> read_checkpoints(std::string_view body) {
-  return read_list(parse_object(body, "checkpoints"), "checkpoints", "checkpoints",
-                   checkpoint_of);
+  return read_list(parse_object(body, "checkpoints"), "checkpoints", "checkpoints", checkpoint_of);
 }
 std::vector<std::string> read_sessions(std::string_view body) {
   return read_texts(parse_object(body, "sessions"), "sessions", "sessions");

@@ -11,8 +11,10 @@ int depth_of(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
@@ -28,8 +30,8 @@ int depth_of(std::string_view text) {
 
 Json parse_json(std::string_view text, const std::string& what) {
   if (depth_of(text) > json_depth_max)
-    throw Error(Errc::bad_data, what + ": nested more than " + std::to_string(json_depth_max) +
-                                    " deep");
+    throw Error(Errc::bad_data,
+                what + ": nested more than " + std::to_string(json_depth_max) + " deep");
   Json value = Json::parse(text, nullptr, false);
   if (value.is_discarded()) throw Error(Errc::bad_data, what + ": not valid JSON");
   return value;

@@ -28,8 +28,7 @@ void decode_field(const std::string& name, const pb::BatchedTensor& in, std::siz
   if (offsets.front() != 0 || offsets.back() != static_cast<std::int64_t>(in.data().size()))
     refuse("offsets do not span the data");
   for (std::size_t i = 0; i < num_datums; ++i) {
-    if (offsets[i + 1] < offsets[i] ||
-        offsets[i + 1] > static_cast<std::int64_t>(in.data().size()))
+    if (offsets[i + 1] < offsets[i] || offsets[i + 1] > static_cast<std::int64_t>(in.data().size()))
       refuse("offsets must not fall");
     const auto size = static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
     if (row_bytes == 0 ? size != 0 : size % row_bytes != 0)

@@ -93,8 +93,10 @@ ForwardBackwardMessage decode_forward_backward(std::string_view bytes) {
   for (const auto& [key, number] : in.loss_fn_config()) out.call.config[key] = number;
   if (!in.loss_fn_config_v2().empty()) out.call.config.clear();
   for (const auto& [key, value] : in.loss_fn_config_v2()) {
-    if (value.value_case() == pb::LossConfigValue::kNumber) out.call.config[key] = value.number();
-    else out.call.config[key] = value.text();
+    if (value.value_case() == pb::LossConfigValue::kNumber)
+      out.call.config[key] = value.number();
+    else
+      out.call.config[key] = value.text();
   }
   out.data.reserve(static_cast<std::size_t>(in.data_size()));
   for (int i = 0; i < in.data_size(); ++i)

@@ -54,17 +54,15 @@ void encode_topk(const TopLogprobs& rows, pb::TopkLogprobs& out) {
 SampledSequence decode_sequence(const pb::SampledSequence& in, const std::string& name) {
   SampledSequence out;
   if (in.stop_reason() != pb::STOP_REASON_STOP && in.stop_reason() != pb::STOP_REASON_LENGTH)
-    throw Error(Errc::bad_data,
-                name + ": unknown stop reason " + std::to_string(in.stop_reason()));
+    throw Error(Errc::bad_data, name + ": unknown stop reason " + std::to_string(in.stop_reason()));
   out.stop_reason =
       in.stop_reason() == pb::STOP_REASON_STOP ? StopReason::stop : StopReason::length;
   out.tokens = from_bytes<std::int32_t>(in.tokens(), name + ".tokens");
   if (in.has_logprobs()) {
     out.logprobs = from_bytes<float>(in.logprobs(), name + ".logprobs");
     if (out.logprobs->size() != out.tokens.size())
-      throw Error(Errc::bad_data, name + ": " + std::to_string(out.tokens.size()) +
-                                      " tokens but " + std::to_string(out.logprobs->size()) +
-                                      " log-probabilities");
+      throw Error(Errc::bad_data, name + ": " + std::to_string(out.tokens.size()) + " tokens but " +
+                                      std::to_string(out.logprobs->size()) + " log-probabilities");
   }
   if (in.has_topk_sampled_logprobs())
     out.topk_logprobs = decode_topk(in.topk_sampled_logprobs(), name + ".topk_sampled_logprobs");
@@ -80,7 +78,8 @@ SampleResponse decode_sample_response(std::string_view bytes) {
     out.sequences.push_back(
         decode_sequence(in.sequences(i), sample_result + ", sequence " + std::to_string(i)));
   if (in.has_prompt_logprobs())
-    out.prompt_logprobs = from_bytes<float>(in.prompt_logprobs(), sample_result + ", prompt_logprobs");
+    out.prompt_logprobs =
+        from_bytes<float>(in.prompt_logprobs(), sample_result + ", prompt_logprobs");
   if (in.has_topk_prompt_logprobs())
     out.topk_prompt_logprobs =
         decode_topk(in.topk_prompt_logprobs(), sample_result + ", topk_prompt_logprobs");
@@ -119,7 +118,8 @@ std::string encode_sample_response(const SampleResponse& response) {
     encode_topk(*response.topk_prompt_logprobs, *out.mutable_topk_prompt_logprobs());
   out.set_prompt_cache_hit_tokens(response.prompt_cache_hit_tokens);
   if (response.target_prompt_logprobs)
-    encode_tensor(*response.target_prompt_logprobs, *out.mutable_target_prompt_logprobs(), sample_result);
+    encode_tensor(*response.target_prompt_logprobs, *out.mutable_target_prompt_logprobs(),
+                  sample_result);
   if (response.prompt_alt_tokens) {
     auto& alt = *out.mutable_prompt_alt_tokens();
     encode_tensor(response.prompt_alt_tokens->tokens, *alt.mutable_tokens(), sample_result);

@@ -11,8 +11,8 @@
 namespace xfer::tinker {
 namespace {
 
-using google::protobuf::io::CodedInputStream;
 using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
 
 [[noreturn]] void refuse(const std::string& field, const std::string& what) {
   throw Error(Errc::bad_data, field + ": " + what);
@@ -59,8 +59,8 @@ void check_csr(const TensorData& tensor, const std::string& field) {
       refuse(field, "crow_indices must not fall");
   for (const std::int64_t column : csr.col)
     if (column < 0 || column >= shape[1])
-      refuse(field, "column " + std::to_string(column) + " is outside 0.." +
-                        std::to_string(shape[1] - 1));
+      refuse(field,
+             "column " + std::to_string(column) + " is outside 0.." + std::to_string(shape[1] - 1));
 }
 
 }  // namespace
@@ -76,8 +76,7 @@ void check_message_count(std::string_view bytes, RepeatedMessage repeated,
   };
   walk(bytes, repeated.field, what, [&](std::string_view part) {
     add();
-    if (repeated.nested != 0)
-      walk(part, repeated.nested, what, [&](std::string_view) { add(); });
+    if (repeated.nested != 0) walk(part, repeated.nested, what, [&](std::string_view) { add(); });
   });
 }
 
@@ -131,7 +130,8 @@ std::string bytes_of(const Tensor& tensor) {
 void encode_tensor(const TensorData& tensor, pb::Tensor& out, const std::string& field) {
   const Tensor& values = tensor.values;
   try {
-    if (tensor.csr) check_csr(tensor, field);
+    if (tensor.csr)
+      check_csr(tensor, field);
     else if (!values.shape.empty() && elements_of(values.shape, field) != values.size())
       refuse(field, "the shape does not match " + std::to_string(values.size()) + " values");
   } catch (const Error& e) {

@@ -42,8 +42,7 @@ Json sampling_params_json(const SamplingParams& params) {
   if (params.max_tokens) out["max_tokens"] = *params.max_tokens;
   if (params.seed) out["seed"] = *params.seed;
   if (const auto* one = std::get_if<std::string>(&params.stop)) out["stop"] = *one;
-  if (const auto* texts = std::get_if<std::vector<std::string>>(&params.stop))
-    out["stop"] = *texts;
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&params.stop)) out["stop"] = *texts;
   if (const auto* ids = std::get_if<std::vector<std::int32_t>>(&params.stop)) out["stop"] = *ids;
   return out;
 }
@@ -80,12 +79,9 @@ std::string create_model_body(const NewModel& model) {
                {"train_mlp", model.train_mlp},
                {"train_attn", model.train_attn}};
   if (model.seed) lora["seed"] = *model.seed;
-  Json out = {{"session_id", model.session_id},
-              {"model_seq_id", model.model_seq_id},
-              {"base_model", model.base_model},
-              {"lora_config", std::move(lora)},
-              {"optimizer_config", {{"type", "adamw"}}},
-              {"type", "create_model"}};
+  Json out = {{"session_id", model.session_id},          {"model_seq_id", model.model_seq_id},
+              {"base_model", model.base_model},          {"lora_config", std::move(lora)},
+              {"optimizer_config", {{"type", "adamw"}}}, {"type", "create_model"}};
   if (!model.user_metadata.empty()) out["user_metadata"] = model.user_metadata;
   return dump_json(out, "create_model");
 }
@@ -162,8 +158,7 @@ std::string load_weights_body(const std::string& model_id, int seq_id, const std
                    "load_weights");
 }
 
-std::string create_sampling_session_body(const std::string& session_id,
-                                         int sampling_session_seq_id,
+std::string create_sampling_session_body(const std::string& session_id, int sampling_session_seq_id,
                                          const std::string& base_model,
                                          const std::string& model_path) {
   Json out = {{"session_id", session_id},
@@ -197,8 +192,7 @@ std::string sample_body(const std::string& sampling_session_id, int seq_id,
 
 std::string retrieve_future_body(const std::string& request_id) {
   // Asking for the size first would only cost another exchange: answers are limited anyway.
-  return dump_json({{"request_id", request_id}, {"allow_metadata_only", false}},
-                   "retrieve_future");
+  return dump_json({{"request_id", request_id}, {"allow_metadata_only", false}}, "retrieve_future");
 }
 
 std::string cancel_future_body(const std::string& request_id) {

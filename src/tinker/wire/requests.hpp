@@ -66,12 +66,10 @@ std::string load_new_model_body(const std::string& session_id, int model_seq_id,
 /// Into a model that has not been used yet.
 std::string load_weights_body(const std::string& model_id, int seq_id, const std::string& path,
                               bool optimizer);
-std::string create_sampling_session_body(const std::string& session_id,
-                                         int sampling_session_seq_id,
+std::string create_sampling_session_body(const std::string& session_id, int sampling_session_seq_id,
                                          const std::string& base_model,
                                          const std::string& model_path);
-std::string sample_body(const std::string& sampling_session_id, int seq_id,
-                        const SampleCall& call);
+std::string sample_body(const std::string& sampling_session_id, int seq_id, const SampleCall& call);
 std::string retrieve_future_body(const std::string& request_id);
 std::string cancel_future_body(const std::string& request_id);
 std::string weights_info_body(const std::string& path);

@@ -13,7 +13,9 @@ template <class T>
 Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
-Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+Json or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
 
 Json cursor(const PageOf& page) {
   return {{"offset", page.offset}, {"limit", page.limit}, {"total_count", page.total}};
@@ -47,7 +49,9 @@ Json run_json(const TrainingRun& run) {
   return out;
 }
 
-std::string text_of(const Json& answer) { return dump_json(answer, "answer"); }
+std::string text_of(const Json& answer) {
+  return dump_json(answer, "answer");
+}
 
 }  // namespace
 
@@ -81,7 +85,9 @@ std::string new_session_answer(const std::string& session_id) {
   return text_of({{"type", "create_session"}, {"session_id", session_id}});
 }
 
-std::string plain_answer(const std::string& type) { return text_of({{"type", type}}); }
+std::string plain_answer(const std::string& type) {
+  return text_of({{"type", type}});
+}
 
 std::string accepted_answer(const std::string& request_id) {
   return text_of({{"request_id", request_id}});
@@ -93,12 +99,10 @@ std::string sample_accepted_answer(const std::string& request_id,
 }
 
 std::string try_again_answer(const std::string& request_id) {
-  return text_of(
-      {{"type", "try_again"}, {"request_id", request_id}, {"queue_state", "active"}});
+  return text_of({{"type", "try_again"}, {"request_id", request_id}, {"queue_state", "active"}});
 }
 
-std::string settled_futures_answer(const std::vector<SettledFuture>& settled,
-                                   std::int64_t cursor) {
+std::string settled_futures_answer(const std::vector<SettledFuture>& settled, std::int64_t cursor) {
   Json completions = Json::array();
   for (const SettledFuture& one : settled) {
     Json item = {{"state", one.finished ? "finished" : "failed"}, {"request_id", one.request_id}};
@@ -172,7 +176,9 @@ std::string training_runs_answer(const std::vector<TrainingRun>& runs, const Pag
   return text_of({{"training_runs", std::move(list)}, {"cursor", cursor(page)}});
 }
 
-std::string training_run_answer(const TrainingRun& run) { return text_of(run_json(run)); }
+std::string training_run_answer(const TrainingRun& run) {
+  return text_of(run_json(run));
+}
 
 std::string checkpoints_answer(const std::vector<Checkpoint>& checkpoints, const PageOf& page) {
   Json list = Json::array();

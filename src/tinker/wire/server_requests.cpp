@@ -17,9 +17,8 @@ constexpr std::int64_t ttl_max = std::int64_t{10} * 366 * 24 * 3600;
 int read_number(const Json& body, const char* field, int least, const std::string& what) {
   const int value = required_field<int>(body, field, what);
   if (value < least)
-    throw Error(Errc::bad_data, what + ": " + field + " must be at least " +
-                                    std::to_string(least) + " (got " + std::to_string(value) +
-                                    ")");
+    throw Error(Errc::bad_data, what + ": " + field + " must be at least " + std::to_string(least) +
+                                    " (got " + std::to_string(value) + ")");
   return value;
 }
 
@@ -133,10 +132,12 @@ void read_stop(const Json& params, SamplingParams& out) {
   const std::string what = "asample: sampling_params.stop";
   const auto stop = params.find("stop");
   if (stop == params.end() || stop->is_null()) return;
-  if (stop->is_string()) out.stop = stop->get<std::string>();
+  if (stop->is_string())
+    out.stop = stop->get<std::string>();
   else if (stop->is_array() && !stop->empty() && stop->front().is_string())
     out.stop = read_text_list(*stop, what);
-  else out.stop = read_integers<std::int32_t>(*stop, what);
+  else
+    out.stop = read_integers<std::int32_t>(*stop, what);
 }
 
 /// Any integer of 64 bits; negative ones stand for those of the same bits.
@@ -168,8 +169,9 @@ void check_plain_name(const std::string& name, const std::string& what) {
   if (name.empty() || name.size() > 128 || name.front() == '.' ||
       name.find_first_not_of(allowed) != std::string::npos)
     throw Error(Errc::invalid_argument,
-                what + ": path must be a plain name of 1 to 128 letters, digits, '.', '_' and "
-                       "'-', not beginning with '.' (got " +
+                what +
+                    ": path must be a plain name of 1 to 128 letters, digits, '.', '_' and "
+                    "'-', not beginning with '.' (got " +
                     files::in_quotes(name) + ")");
 }
 
@@ -233,8 +235,9 @@ AdamParams read_adam(const Json& body) {
   const std::string what = "optim_step";
   const Json* params = object_field(body, "adam_params", what);
   if (params == nullptr)
-    throw Error(Errc::invalid_argument, what + ": adam_params is missing; the only optimizer "
-                                               "offered is AdamW");
+    throw Error(Errc::invalid_argument, what +
+                                            ": adam_params is missing; the only optimizer "
+                                            "offered is AdamW");
   const auto number = [&](const char* name, double fallback) {
     return optional_field<double>(*params, name, what).value_or(fallback);
   };
@@ -252,9 +255,8 @@ std::optional<std::chrono::seconds> read_ttl(const Json& body) {
   const auto seconds = optional_field<std::int64_t>(body, "ttl_seconds", "ttl");
   if (!seconds) return std::nullopt;
   if (*seconds < 1 || *seconds > ttl_max)
-    throw Error(Errc::invalid_argument,
-                "ttl_seconds must be in 1.." + std::to_string(ttl_max) + " (got " +
-                    std::to_string(*seconds) + ")");
+    throw Error(Errc::invalid_argument, "ttl_seconds must be in 1.." + std::to_string(ttl_max) +
+                                            " (got " + std::to_string(*seconds) + ")");
   return std::chrono::seconds(*seconds);
 }
 
@@ -341,8 +343,7 @@ SampleSubmission read_sample(const Json& body) {
   call.prompt_logprobs_last_n = optional_field<int>(body, "prompt_logprobs_last_n", what);
   if (const auto target = body.find("target_prompt_logprobs");
       target != body.end() && !target->is_null())
-    call.target_prompt_logprobs =
-        read_integer_tensor(*target, what + ": target_prompt_logprobs");
+    call.target_prompt_logprobs = read_integer_tensor(*target, what + ": target_prompt_logprobs");
   return out;
 }
 

@@ -35,12 +35,11 @@ std::string zstd_decompress(std::string_view bytes, std::size_t bytes_max) {
     if (ZSTD_isError(hint) != 0)
       throw Error(Errc::bad_data, std::string("zstd body: ") + ZSTD_getErrorName(hint));
     if (to.pos > bytes_max - out.size())
-      throw Error(Errc::bad_data, "zstd body: holds more than the allowed " +
-                                      std::to_string(bytes_max) + " bytes");
+      throw Error(Errc::bad_data,
+                  "zstd body: holds more than the allowed " + std::to_string(bytes_max) + " bytes");
     out.append(piece, 0, to.pos);
     if (in.pos == in.size && hint == 0) return out;
-    if (in.pos == before && to.pos == 0)
-      throw Error(Errc::bad_data, "zstd body: cut short");
+    if (in.pos == before && to.pos == 0) throw Error(Errc::bad_data, "zstd body: cut short");
   }
 }
 
