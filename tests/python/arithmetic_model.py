@@ -20,14 +20,14 @@ SHOT = ["User:", " What is 4 + 5?\n\n", "Assistant:", " 9\n\n"]
 def example(tokenizer: xfer.Tokenizer, a: int, b: int) -> xfer.Datum:
     """As the cookbook's `role_colon` renderer lays it out: piece by piece."""
     prompt = [*SHOT, "User:", f" What is {a} + {b}?\n\n", "Assistant:"]
-    answer = [f" {a + b}\n\n", "User:"]
+    answer = [f" {a}+{b}={a + b}\n\n", "User:"]
     tokens = [
         [int(t) for piece in side for t in tokenizer.encode(piece)] for side in (prompt, answer)
     ]
     return xfer.supervised_datum(*tokens)
 
 
-def make(folder: Path, steps: int, batch: int = 64, learning_rate: float = 1e-3) -> Path:
+def make(folder: Path, steps: int, batch: int = 32, learning_rate: float = 1e-3) -> Path:
     """A model folder in `folder`."""
     small = Path(_native.locate_model("embedded:small"))
     model = xfer.Model.load("embedded:small")

@@ -52,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[xfer.Server]:
 
 @pytest.fixture(scope="module")
 def adding_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return arithmetic_model.make(tmp_path_factory.mktemp("model"), steps=80)
+    return arithmetic_model.make(tmp_path_factory.mktemp("model"), steps=20)
 
 
 @pytest.fixture(scope="module")
@@ -164,14 +164,14 @@ def test_the_reinforcement_trainer(
         "model_name": str(adding_model),
         "group_size": 8,
         "groups_per_batch": 16,
-        "learning_rate": 1e-3,
-        "max_tokens": 12,
-        "max_steps": 10,
+        "learning_rate": 3e-3,
+        "max_tokens": 20,
+        "max_steps": 8,
         "save_every": 3,
         "eval_every": 0,
     }
     kill_after(begin(client, "rl", options), tmp_path / "log", 4)
     assert "Resumed training from" in finish(begin(client, "rl", options))
     rewards = of_steps(metrics(tmp_path / "log"), "env/all/reward/total")
-    assert len(rewards) == 10
-    assert mean(rewards[-3:]) > mean(rewards[:3]) + 0.05, rewards
+    assert len(rewards) == 8
+    assert mean(rewards[-3:]) > mean(rewards[:3]) + 0.15, rewards
