@@ -66,7 +66,7 @@ void bind_serve(py::module_& module) {
       .def(py::init([](const std::shared_ptr<Model>& model, std::filesystem::path folder,
                        std::string name, std::vector<std::string> aliases, std::string tokenizer,
                        std::string host, std::uint16_t port, std::vector<std::string> api_keys,
-                       bool compress) {
+                       bool compress, bool batch_polls) {
              serve::ServeOptions options;
              options.model_name = name.empty() ? model->name() : std::move(name);
              options.model_aliases = std::move(aliases);
@@ -76,23 +76,26 @@ void bind_serve(py::module_& module) {
              options.port = port;
              options.api_keys = std::move(api_keys);
              options.compress = compress;
+             options.batch_polls = batch_polls;
              return std::make_unique<Server>(model, std::move(options));
            }),
            "model"_a, "folder"_a, py::kw_only(), "name"_a = "",
            "aliases"_a = std::vector<std::string>(), "tokenizer"_a = "", "host"_a = "127.0.0.1",
            "port"_a = 0, "api_keys"_a = std::vector<std::string>(), "compress"_a = false,
-           Released(),
+           "batch_polls"_a = false, Released(),
            "Serves at once. `folder` keeps checkpoints and their database. `name` (the model's own "
            "when empty) and `aliases` are what clients may call the model; `tokenizer` is a folder "
            "or a Hugging Face id that they are told. `port` 0 means any free one. Each of "
            "`api_keys` is an account of its own; without keys everyone is let in, from this "
-           "machine only. `compress` asks clients to compress training data.")
+           "machine only. `compress` asks clients to compress training data, `batch_polls` to wait "
+           "for all their samples with one request.")
       .def_property_readonly("url", &Server::url)
       .def_property_readonly("port", &Server::port)
       .def("stop", &Server::stop, Released(),
            "Takes no new requests, finishes what is being computed and returns.")
-      .def("__enter__", [](Server& self) -> Server& { return self; },
-           py::return_value_policy::reference)
+      .def(
+          "__enter__", [](Server& self) -> Server& { return self; },
+          py::return_value_policy::reference)
       .def("__exit__", [](Server& self, const py::args&) {
         const py::gil_scoped_release nogil;
         self.stop();

@@ -659,6 +659,7 @@ class Server:
         port: int = 0,
         api_keys: Sequence[str] = (),
         compress: bool = False,
+        batch_polls: bool = False,
     ) -> None: ...
     @property
     def url(self) -> str: ...

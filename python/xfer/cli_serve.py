@@ -50,6 +50,12 @@ def serve(
     as_json: Annotated[
         bool, typer.Option("--json", help="Say where it listens as one line of JSON.")
     ] = False,
+    batch_polls: Annotated[
+        bool,
+        typer.Option(
+            "--batch-polls", help="Ask clients to wait for all their samples with one request."
+        ),
+    ] = False,
 ) -> None:
     """Serve a model to Tinker clients, until Ctrl-C."""
     allow_many_connections()
@@ -63,6 +69,7 @@ def serve(
         weights=weights,
         api_keys=read_keys(api_key_file) if api_key_file else [],
         compress=compress,
+        batch_polls=batch_polls,
     )
     key = "one of the file's" if api_key_file else "tml-local (any will do)"
     if as_json:
@@ -90,6 +97,7 @@ def start(
     weights: str = "f32",
     api_keys: list[str] | None = None,
     compress: bool = False,
+    batch_polls: bool = False,
 ) -> xfer.Server:
     """A server of the model that a study would call `model`."""
     where = Path(_native.locate_model(model)).resolve()
@@ -105,6 +113,7 @@ def start(
         port=port,
         api_keys=api_keys or [],
         compress=compress,
+        batch_polls=batch_polls,
     )
 
 

@@ -48,7 +48,10 @@ endif()
 # stats and domains, and the time of a build into the others.
 set(XFER_LIGHT_ROOMS tinker serve study report similarity)
 # With sanitizers, where a third of a compilation is the optimiser's, they and the tests have none.
-set(XFER_LIGHT_OPTIONS $<$<CONFIG:Release>:-O1> $<$<BOOL:${XFER_SANITIZE}>:-O0>)
+set(XFER_LIGHT_OPTIONS $<$<CONFIG:Release>:-O1>)
+if(XFER_SANITIZE)  # not a generator expression: those cannot hold the commas of a list of sanitizers
+  list(APPEND XFER_LIGHT_OPTIONS -O0)
+endif()
 
 # xfer_add_library(<room> [SOURCES ...] [LINK ...] [PRIVATE ...])
 # Makes xfer_<room> (alias xfer::<room>). Without SOURCES it is header-only. Headers are those in

@@ -107,6 +107,10 @@ std::string grouped(long long value) {
   return digits;
 }
 
+std::string and_parameters(long long count) {
+  return count > 0 ? ", " + grouped(count) + " parameters" : "";
+}
+
 std::string counted(long long count, std::string_view singular) {
   return grouped(count) + " " + std::string(singular) + (count == 1 ? "" : "s");
 }

@@ -42,6 +42,8 @@ std::string p_text(double p);
 std::string short_hash(std::string_view hash);
 /// Decimal digits in groups of three: 1,650,000.
 std::string grouped(long long value);
+/// ", 1,650,000 parameters", to follow a model's name; nothing when it is not known (0).
+std::string and_parameters(long long count);
 /// "1 seed", "2 seeds".
 std::string counted(long long count, std::string_view singular);
 /// Shortest text that reads back as the same number.

@@ -95,7 +95,7 @@ void write_reproduction(Markup& page, const Report& report) {
 }
 
 std::string about(const study::StudyResult& result) {
-  return result.model_name + ", " + grouped(result.model_parameters) + " parameters; " +
+  return result.model_name + and_parameters(result.model_parameters) + "; " +
          counted(static_cast<long long>(result.spec.seeds.size()), "seed") + ", " +
          counted(result.spec.steps, "step") + " for each domain; xfer " + result.xfer_version;
 }

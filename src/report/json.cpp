@@ -237,32 +237,32 @@ std::string to_json(const Report& report) {
     legs.push_back(std::move(summary));
     leg_seconds[clean_text(leg.key)] = json_real(leg.seconds);
   }
-  const Json document{
-      {"schema", "xfer-report/1"},
-      {"xfer_version", json_text(result.xfer_version)},
-      {"study", spec(result.spec)},
-      {"model",
-       {{"name", json_text(result.model_name)},
-        {"hash", json_text(result.model_hash)},
-        {"parameters", result.model_parameters}}},
-      {"interval_level", 0.95},
-      {"headline", json_text(report.headline)},
-      {"matrices", json_matrices(report)},
-      {"hypotheses", json_hypotheses(report)},
-      {"similarities", json_similarities(report)},
-      {"findings", json_findings(report)},
-      {"recommendations", json_recommendations(report)},
-      {"cells", cells},
-      {"method_effects", effects(report)},
-      {"legs", legs},
-      {"learning_rates_tried", tried_rates(result)},
-      {"stopped", json_text(result.stopped)},
-      {"timing",
-       {{"seconds", json_real(result.seconds)},
-        {"threads", result.spec.threads},
-        {"useful_dollars", json_real(result.useful_dollars)},
-        {"lost_dollars", json_real(result.lost_dollars)},
-        {"leg_seconds", leg_seconds}}}};
+  const Json document{{"schema", "xfer-report/1"},
+                      {"xfer_version", json_text(result.xfer_version)},
+                      {"study", spec(result.spec)},
+                      {"model",
+                       {{"name", json_text(result.model_name)},
+                        {"hash", json_text(result.model_hash)},
+                        {"parameters", result.model_parameters > 0 ? Json(result.model_parameters)
+                                                                   : Json(nullptr)}}},
+                      {"interval_level", 0.95},
+                      {"headline", json_text(report.headline)},
+                      {"matrices", json_matrices(report)},
+                      {"hypotheses", json_hypotheses(report)},
+                      {"similarities", json_similarities(report)},
+                      {"findings", json_findings(report)},
+                      {"recommendations", json_recommendations(report)},
+                      {"cells", cells},
+                      {"method_effects", effects(report)},
+                      {"legs", legs},
+                      {"learning_rates_tried", tried_rates(result)},
+                      {"stopped", json_text(result.stopped)},
+                      {"timing",
+                       {{"seconds", json_real(result.seconds)},
+                        {"threads", result.spec.threads},
+                        {"useful_dollars", json_real(result.useful_dollars)},
+                        {"lost_dollars", json_real(result.lost_dollars)},
+                        {"leg_seconds", leg_seconds}}}};
   return document.dump(2) + "\n";
 }
 

@@ -189,8 +189,8 @@ Table settings_table(const study::StudyResult& result) {
     table.rows.push_back({name, std::move(value)});
   };
   row("Study", clean_text(s.name));
-  row("Model", clean_text(result.model_name) + " (" + clean_text(s.model) + "), " +
-                   grouped(result.model_parameters) + " parameters");
+  row("Model", clean_text(result.model_name) + " (" + clean_text(s.model) + ")" +
+                   and_parameters(result.model_parameters));
   row("Renderer", clean_text(s.renderer));
   row("Conditions", joined(conditions));
   row("Seeds", joined(seeds));

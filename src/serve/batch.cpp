@@ -1,7 +1,7 @@
 #include "serve/batch.hpp"
 
 #include "files/in_quotes.hpp"
-#include "tinker/zstd_body.hpp"
+#include "tinker/wire/zstd_body.hpp"
 #include "xfer/error.hpp"
 #include "xfer/tinker/codec.hpp"
 

@@ -1,7 +1,7 @@
 // Training data: from the wire to the engine, and results back.
 #pragma once
 
-#include "tinker/server_requests.hpp"
+#include "tinker/wire/server_requests.hpp"
 #include "xfer/tinker/wire.hpp"
 #include "xfer/trainer.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "serve/futures.hpp"
 #include "serve/refusal.hpp"
-#include "tinker/server_answers.hpp"
+#include "tinker/wire/server_answers.hpp"
 
 #include <boost/system/system_error.hpp>
 

@@ -15,10 +15,19 @@ constexpr std::size_t overhead = 512;
 
 }  // namespace
 
-void Futures::add(const std::string& id, std::string account) {
+Futures::Futures(asio::any_io_executor executor, FutureLimits limits)
+    : executor_(std::move(executor)),
+      limits_(limits),
+      first_number_(std::chrono::duration_cast<std::chrono::microseconds>(
+                        std::chrono::system_clock::now().time_since_epoch())
+                        .count()),
+      last_number_(first_number_) {}
+
+void Futures::add(const std::string& id, std::string account, std::string group) {
   auto future = std::make_shared<Future>();
   future->id = id;
   future->account = std::move(account);
+  future->group = std::move(group);
   all_.emplace(id, std::move(future));
 }
 
@@ -34,7 +43,10 @@ void Futures::settle(const std::string& id, Result result) {
   bytes_ += result.body.size() + overhead;
   future->result = std::make_shared<const Result>(std::move(result));
   future->settled = Clock::now();
+  future->number = ++last_number_;
   for (asio::steady_timer* timer : future->waiting) timer->cancel();
+  const auto [begin, end] = group_waiting_.equal_range(future->group);
+  for (auto waiting = begin; waiting != end; ++waiting) waiting->second->cancel();
   settled_.push_back(future);
   // When there are too many, those that reached their client go first.
   const auto drop = [this](bool only_delivered) {
@@ -76,8 +88,40 @@ task<Futures::Answer> Futures::wait(std::string id, std::string account,
   co_return answer;
 }
 
+task<std::optional<Futures::Batch>> Futures::wait_for_any(std::string group, std::int64_t cursor,
+                                                          std::chrono::milliseconds budget) {
+  if (cursor != 0 && (cursor < first_number_ || cursor > last_number_)) co_return std::nullopt;
+  Batch batch;
+  const auto collect = [&] {
+    for (auto at = settled_.rbegin(); at != settled_.rend() && (*at)->number > cursor; ++at) {
+      if ((*at)->group != group) continue;
+      Settled& one = batch.settled.emplace_back();
+      one.id = (*at)->id;
+      one.result = (*at)->result;
+    }
+    std::reverse(batch.settled.begin(), batch.settled.end());
+    batch.cursor = last_number_;
+  };
+  collect();
+  if (!batch.settled.empty() || awake_ || budget <= std::chrono::milliseconds(0)) co_return batch;
+  asio::steady_timer timer(executor_, budget);
+  const auto place = group_waiting_.emplace(group, &timer);
+  boost::system::error_code woken;
+  auto waiting = timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  try {
+    co_await std::move(waiting);
+  } catch (...) {
+    group_waiting_.erase(place);
+    throw;
+  }
+  group_waiting_.erase(place);
+  collect();
+  co_return batch;
+}
+
 void Futures::wake() {
   awake_ = true;
+  for (const auto& [group, timer] : group_waiting_) timer->cancel();
   for (const auto& [id, future] : all_)
     for (asio::steady_timer* timer : future->waiting) timer->cancel();
 }

@@ -1,5 +1,5 @@
 #include "serve/http.hpp"
-#include "tinker/server_answers.hpp"
+#include "tinker/wire/server_answers.hpp"
 #include "xfer/error.hpp"
 
 #include <boost/asio/co_spawn.hpp>

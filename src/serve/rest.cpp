@@ -2,7 +2,7 @@
 
 #include "files/in_quotes.hpp"
 #include "serve/refusal.hpp"
-#include "tinker/server_requests.hpp"
+#include "tinker/wire/server_requests.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -22,6 +22,7 @@ tinker::Checkpoint describe(const CheckpointRow& row) {
   out.size_bytes = row.bytes;
   out.is_public = row.is_public;
   if (row.expires) out.expires_at = time_text(*row.expires);
+  out.user_metadata = row.user_metadata;
   return out;
 }
 

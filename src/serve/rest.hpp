@@ -3,7 +3,7 @@
 
 #include "serve/context.hpp"
 #include "serve/http.hpp"
-#include "tinker/server_answers.hpp"
+#include "tinker/wire/server_answers.hpp"
 
 #include <cstddef>
 #include <span>

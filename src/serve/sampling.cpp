@@ -25,6 +25,12 @@ namespace asio = boost::asio;
 using tinker::SampleCall;
 
 constexpr std::size_t loads_waiting_max = 65'536;
+/// Clone k of a client begins to number its samples at k times this.
+constexpr std::int64_t numbers_of_clone = 1'000'000'000;
+
+std::string group_name(const std::string& session, std::int64_t clone) {
+  return session + "/" + std::to_string(clone);
+}
 
 /// For samples without a seed: another one for each, yet the same when the request is sent again.
 std::uint64_t seed_of(const std::string& request_id) {
@@ -198,7 +204,8 @@ Sampling::Submitted Sampling::submit(tinker::SampleSubmission submission,
   if (context_.stopping) throw stopping();
   if (running_.size() >= context_.options.limits.samples_in_flight)
     throw too_many("too many samples at once; try again later");
-  context_.futures.add(out.request_id, account);
+  context_.futures.add(out.request_id, account,
+                       group_name(row.id, submission.seq_id / numbers_of_clone));
   Running& running = running_[out.request_id];
   running.account = account;
   auto work = run(out.request_id, std::move(row), std::move(submission.call),
@@ -210,6 +217,13 @@ Sampling::Submitted Sampling::submit(tinker::SampleSubmission submission,
                                      running_.erase(id);
                                    }));
   return out;
+}
+
+std::string Sampling::group_of(const std::string& sampling_session_id, std::int64_t clone,
+                               const std::string& account) {
+  const SamplerRow row = find(sampling_session_id, account);
+  context_.sessions.use(row.session_id, account);
+  return group_name(row.id, clone);
 }
 
 void Sampling::cancel(const std::string& request_id, const std::string& account) {

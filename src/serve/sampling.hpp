@@ -2,8 +2,8 @@
 #pragma once
 
 #include "serve/context.hpp"
-#include "tinker/gate.hpp"
-#include "tinker/server_requests.hpp"
+#include "tinker/client/gate.hpp"
+#include "tinker/wire/server_requests.hpp"
 #include "xfer/engine/positions.hpp"
 #include "xfer/sampler.hpp"
 
@@ -38,6 +38,10 @@ public:
   };
   /// Starts sampling, unless the number was used before. Throws a refusal.
   Submitted submit(tinker::SampleSubmission submission, const std::string& account);
+  /// The group of futures that a client, or one of its clones, waits for together. Throws a refusal
+  /// when the sampling session is not the account's.
+  std::string group_of(const std::string& sampling_session_id, std::int64_t clone,
+                       const std::string& account);
   /// Gives up a sample that runs; others than the account's own are left alone.
   void cancel(const std::string& request_id, const std::string& account);
   /// The session's snapshots go.

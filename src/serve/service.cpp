@@ -1,8 +1,8 @@
 #include "serve/service.hpp"
 
 #include "serve/refusal.hpp"
-#include "tinker/server_answers.hpp"
-#include "tinker/server_requests.hpp"
+#include "tinker/wire/server_answers.hpp"
+#include "tinker/wire/server_requests.hpp"
 
 #include <algorithm>
 #include <map>
@@ -55,6 +55,7 @@ Service::Service(boost::asio::any_io_executor executor,
   client_config_.sample_cancel_enabled = true;
   client_config_.idempotent_steps = true;
   client_config_.unsigned_seeds = true;
+  client_config_.sample_use_retrieve_futures = context_.options.batch_polls;
   client_config_.sample_max_concurrent_requests =
       static_cast<int>(std::min<std::size_t>(context_.options.limits.samples_in_flight, 2'000));
 }
@@ -117,14 +118,17 @@ task<HttpAnswer> Service::dispatch(HttpHead head, std::string body, std::string 
     co_return finish_session(path[1], account);
   }
   const Endpoint post = path.size() <= 2 ? endpoint(name) : nullptr;
-  const bool poll = path.size() == 1 && name == "retrieve_future";
+  const bool poll = path.size() == 1 && (name == "retrieve_future" || name == "retrieve_futures");
   if (head.method != "POST" || (post == nullptr && !poll))
     co_return get(head, path, body, account);
   const Json json = tinker::parse_object(body, name);
   body = std::string();
   if (poll) {
-    auto waiting = retrieve_future(
-        tinker::read_text_field(json, "request_id", "retrieve_future"), std::move(account));
+    auto waiting =
+        name == "retrieve_futures"
+            ? retrieve_futures(tinker::read_futures_query(json), std::move(account))
+            : retrieve_future(tinker::read_text_field(json, "request_id", "retrieve_future"),
+                              std::move(account));
     HttpAnswer answer = co_await std::move(waiting);
     co_return answer;
   }
@@ -191,6 +195,19 @@ task<HttpAnswer> Service::retrieve_future(std::string request_id, std::string ac
   if (answer.result->binary) out.content_type = "application/x-protobuf";
   out.shared_body = std::shared_ptr<const std::string>(answer.result, &answer.result->body);
   co_return out;
+}
+
+task<HttpAnswer> Service::retrieve_futures(tinker::FuturesQuery query, std::string account) {
+  const std::chrono::milliseconds longest = context_.options.timing.poll;
+  auto waiting = context_.futures.wait_for_any(
+      sampling_.group_of(query.sampling_session_id, query.clone, account), query.cursor,
+      query.wait ? std::min(*query.wait, longest) : longest);
+  const std::optional<Futures::Batch> batch = co_await std::move(waiting);
+  if (!batch) throw gone("the server was started anew since; what was asked of it is lost");
+  std::vector<tinker::SettledFuture> settled;
+  for (const Futures::Settled& one : batch->settled)
+    settled.emplace_back(one.id, one.result->binary, one.result->body.size());
+  co_return HttpAnswer(tinker::settled_futures_answer(settled, batch->cursor));
 }
 
 HttpAnswer Service::client_config(const Call&) {

@@ -7,7 +7,7 @@
 #include "serve/rest.hpp"
 #include "serve/sampling.hpp"
 #include "serve/training.hpp"
-#include "tinker/json_fields.hpp"
+#include "tinker/wire/json_fields.hpp"
 
 #include <span>
 #include <string>
@@ -39,6 +39,7 @@ private:
   task<HttpAnswer> dispatch(HttpHead head, std::string body, std::string account);
   task<HttpAnswer> forward_backward(HttpHead head, std::string body, std::string account);
   task<HttpAnswer> retrieve_future(std::string request_id, std::string account);
+  task<HttpAnswer> retrieve_futures(tinker::FuturesQuery query, std::string account);
   HttpAnswer get(const HttpHead& head, std::span<const std::string> path,
                  const std::string& body, const std::string& account);
 

@@ -13,7 +13,7 @@ namespace {
 
 using Query = files::Statement;
 
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 
 constexpr const char* schema = R"(
 CREATE TABLE IF NOT EXISTS sessions(
@@ -28,6 +28,7 @@ CREATE INDEX IF NOT EXISTS runs_by_session ON runs(session_id);
 CREATE TABLE IF NOT EXISTS checkpoints(
   run_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, created INTEGER NOT NULL,
   bytes INTEGER NOT NULL, is_public INTEGER NOT NULL, expires INTEGER,
+  user_metadata TEXT NOT NULL DEFAULT '{}',
   PRIMARY KEY(run_id, kind, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS samplers(
   id TEXT PRIMARY KEY, session_id TEXT NOT NULL, account TEXT NOT NULL, base_model TEXT NOT NULL,
@@ -79,8 +80,8 @@ RunRow run_of(const Query& query) {
 }
 
 constexpr const char* checkpoint_columns =
-    "SELECT c.run_id, c.kind, c.name, c.created, c.bytes, c.is_public, c.expires "
-    "FROM checkpoints c ";
+    "SELECT c.run_id, c.kind, c.name, c.created, c.bytes, c.is_public, c.expires, "
+    "c.user_metadata FROM checkpoints c ";
 CheckpointRow checkpoint_of(const Query& query) {
   CheckpointRow row;
   row.run_id = query.text(0);
@@ -90,6 +91,7 @@ CheckpointRow checkpoint_of(const Query& query) {
   row.bytes = query.integer(4);
   row.is_public = query.integer(5) != 0;
   row.expires = query.optional_integer(6);
+  row.user_metadata = metadata_of(query.text(7));
   return row;
 }
 
@@ -159,6 +161,10 @@ Store::Store(const std::filesystem::path& path) : database_(open(path)) {
     throw Error(Errc::run_mismatch, "serve: database " + path.string() +
                                         " was made by a newer version of xfer");
   database_.execute("BEGIN IMMEDIATE");
+  // Version 1 kept no metadata of checkpoints.
+  if (version == 1)
+    database_.execute(
+        "ALTER TABLE checkpoints ADD COLUMN user_metadata TEXT NOT NULL DEFAULT '{}'");
   database_.execute(schema);
   database_.execute("PRAGMA user_version = " + std::to_string(schema_version));
   database_.execute("COMMIT");
@@ -239,7 +245,9 @@ void Store::touch_run(const std::string& id, std::int64_t now) {
 }
 
 void Store::put(const CheckpointRow& c) {
-  Query(database_, "INSERT OR REPLACE INTO checkpoints VALUES(?, ?, ?, ?, ?, ?, ?)")
+  Query(database_,
+        "INSERT OR REPLACE INTO checkpoints(run_id, kind, name, created, bytes, "
+        "is_public, expires, user_metadata) VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(c.run_id)
       .bind(c.kind)
       .bind(c.name)
@@ -247,6 +255,7 @@ void Store::put(const CheckpointRow& c) {
       .bind(c.bytes)
       .bind(std::int64_t{c.is_public})
       .bind(c.expires)
+      .bind(text_of(c.user_metadata))
       .run();
 }
 std::optional<CheckpointRow> Store::checkpoint(const std::string& run_id, const std::string& kind,

@@ -59,6 +59,7 @@ struct CheckpointRow {
   bool is_public = false;
   /// When it goes, in the same unit as `created`.
   std::optional<std::int64_t> expires;
+  Metadata user_metadata;
   std::string tinker_path() const { return "tinker://" + run_id + "/" + kind + "/" + name; }
 };
 

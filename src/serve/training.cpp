@@ -4,7 +4,7 @@
 #include "serve/failure.hpp"
 #include "serve/model_names.hpp"
 #include "serve/refusal.hpp"
-#include "tinker/server_answers.hpp"
+#include "tinker/wire/server_answers.hpp"
 #include "xfer/engine/local_trainer.hpp"
 #include "xfer/tinker/remote.hpp"
 

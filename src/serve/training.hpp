@@ -5,7 +5,7 @@
 #include "serve/context.hpp"
 #include "serve/sampling.hpp"
 #include "serve/seq_queue.hpp"
-#include "tinker/server_requests.hpp"
+#include "tinker/wire/server_requests.hpp"
 #include "xfer/trainer.hpp"
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // What is done to a model in training, one thing after another.
 #include "serve/refusal.hpp"
 #include "serve/training.hpp"
-#include "tinker/server_answers.hpp"
+#include "tinker/wire/server_answers.hpp"
 
 #include "files/in_quotes.hpp"
 
@@ -54,6 +54,7 @@ task<Result> Training::save(ModelPtr model, Save work, std::string kind, std::st
   row.run_id = model->run.id;
   row.kind = kind;
   row.name = work.name;
+  row.user_metadata = std::move(work.user_metadata);
   if (!work.overwrite && context_.store.checkpoint(row.run_id, row.kind, row.name))
     throw Error(Errc::invalid_argument, type + ": this run has a checkpoint " +
                                             files::in_quotes(work.name) + " already");

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import arithmetic_model
 import pytest
 import xfer
 from xfer import _native, cli_serve
@@ -36,9 +37,7 @@ pytestmark = [
         reason=f"not installed: {', '.join(MISSING)} (xfer[test-tinker], and tinker-cookbook "
         "without its requirements: pip install --no-deps tinker-cookbook==0.6.1)",
     ),
-    pytest.mark.timeout(900),
-    # Minutes; and the settings under which the small model's reward rises are still to be found.
-    pytest.mark.long,
+    pytest.mark.timeout(600),
 ]
 
 RUN = Path(__file__).with_name("cookbook_run.py")
@@ -46,14 +45,21 @@ CLIENTS = ["sdk", "xfer"]
 
 
 @pytest.fixture(scope="module")
-def model() -> str:
-    """A folder that transformers reads the tokenizer from, so that nothing is downloaded."""
-    return str(Path(_native.locate_model("embedded:small")).resolve())
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[xfer.Server]:
+    with cli_serve.start("embedded:small", tmp_path_factory.mktemp("serve")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[xfer.Server]:
-    with cli_serve.start("embedded:small", tmp_path_factory.mktemp("serve")) as server:
+def adding_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return arithmetic_model.make(tmp_path_factory.mktemp("model"), steps=20)
+
+
+@pytest.fixture(scope="module")
+def adding_server(
+    adding_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[xfer.Server]:
+    with cli_serve.start(str(adding_model), tmp_path_factory.mktemp("serve")) as server:
         yield server
 
 
@@ -125,58 +131,47 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def sl_options(server: xfer.Server, model: str, conversations: Path, log: Path) -> dict[str, Any]:
-    return {
-        "log_path": str(log),
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_supervised_trainer(
+    client: str, server: xfer.Server, conversations: Path, tmp_path: Path
+) -> None:
+    options = {
+        "log_path": str(tmp_path / "log"),
         "base_url": server.url,
-        "model_name": model,
+        # A folder that transformers reads the tokenizer from, so that nothing is downloaded.
+        "model_name": str(Path(_native.locate_model("embedded:small")).resolve()),
         "file": str(conversations),
         "num_epochs": 3,
         "learning_rate": 3e-3,
         "save_every": 4,
         "eval_every": 14,
     }
+    # Killed in the middle, and started again with the same command.
+    kill_after(begin(client, "sl", options), tmp_path / "log", 6)
+    assert "Resumed training from" in finish(begin(client, "sl", options))
+    losses = of_steps(metrics(tmp_path / "log"), "train_mean_nll")
+    assert len(losses) == 15
+    assert mean(losses[-3:]) < 0.7 * mean(losses[:3]), losses
 
 
-def rl_options(server: xfer.Server, model: str, state: str, log: Path) -> dict[str, Any]:
-    return {
-        "log_path": str(log),
-        "base_url": server.url,
-        "model_name": model,
-        "load_checkpoint_path": state,
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_reinforcement_trainer(
+    client: str, adding_server: xfer.Server, adding_model: Path, tmp_path: Path
+) -> None:
+    options = {
+        "log_path": str(tmp_path / "log"),
+        "base_url": adding_server.url,
+        "model_name": str(adding_model),
         "group_size": 8,
         "groups_per_batch": 16,
         "learning_rate": 3e-3,
-        "max_tokens": 12,
+        "max_tokens": 20,
         "max_steps": 8,
         "save_every": 3,
         "eval_every": 0,
     }
-
-
-def last_state(log_path: Path) -> str:
-    rows = [json.loads(r) for r in (log_path / "checkpoints.jsonl").read_text().splitlines()]
-    return str([row["state_path"] for row in rows if row.get("state_path")][-1])
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_the_trainers(
-    client: str, server: xfer.Server, model: str, conversations: Path, tmp_path: Path
-) -> None:
-    # Supervised: killed in the middle, and started again with the same command.
-    log = tmp_path / "sl"
-    options = sl_options(server, model, conversations, log)
-    kill_after(begin(client, "sl", options), log, 6)
-    assert "Resumed training from" in finish(begin(client, "sl", options))
-    losses = of_steps(metrics(log), "train_mean_nll")
-    assert len(losses) == 15
-    assert mean(losses[-3:]) < 0.7 * mean(losses[:3]), losses
-
-    # RL from there, in the same way.
-    rl_log = tmp_path / "rl"
-    rl = rl_options(server, model, last_state(log), rl_log)
-    kill_after(begin(client, "rl", rl), rl_log, 4)
-    assert "Resumed training from" in finish(begin(client, "rl", rl))
-    rewards = of_steps(metrics(rl_log), "env/all/reward/total")
+    kill_after(begin(client, "rl", options), tmp_path / "log", 4)
+    assert "Resumed training from" in finish(begin(client, "rl", options))
+    rewards = of_steps(metrics(tmp_path / "log"), "env/all/reward/total")
     assert len(rewards) == 8
-    assert mean(rewards[-3:]) > mean(rewards[:3]) + 0.02, rewards
+    assert mean(rewards[-3:]) > mean(rewards[:3]) + 0.15, rewards

@@ -457,3 +457,18 @@ def test_256_samples_at_once(service: Any, folder: str, model: xfer.Model) -> No
     for seed in range(0, 256, 37):
         expected = local.sample([1, 2, 3], max_tokens=6, seed=seed, stop_tokens=[])[0]
         assert answers[seed] == expected.tokens.tolist()
+
+
+@needs_new
+def test_samples_are_waited_for_together(folder: str, tmp_path: Path) -> None:
+    cli_serve.allow_many_connections()
+    with cli_serve.start("embedded:small", tmp_path, threads=1, batch_polls=True) as server:
+        service = tinker.ServiceClient(base_url=server.url, api_key="tml-test")
+        sampler = ready(service.create_sampling_client(base_model=folder))
+        futures = [sampler.sample(prompt(1, 2, 3), 1, params(seed=i)) for i in range(300)]
+        with pytest.raises(tinker.RequestFailedError, match="prompt is empty"):
+            sampler.sample(prompt(), 1, params()).result()
+        answers = [list(future.result().sequences[0].tokens) for future in futures]
+        again = sampler.sample(prompt(1, 2, 3), 1, params(seed=7)).result()
+        assert list(again.sequences[0].tokens) == answers[7]
+        service.close("success")

@@ -93,6 +93,15 @@ def logprobs(client: tinker.TrainingClient) -> list[list[float]]:
     return [record["logprobs"].tolist() for record in output.loss_fn_outputs]
 
 
+def test_a_prompt_keeps_what_it_was_made_from() -> None:
+    tokens = [1, 2]
+    chunks: list[Any] = [tinker.EncodedTextChunk(tokens=tokens)]
+    made = tinker.ModelInput(chunks=chunks)
+    tokens.clear()
+    chunks.clear()
+    assert made.to_ints() == [1, 2]
+
+
 def test_training_gives_the_engines_numbers(
     service: tinker.ServiceClient, folder: str, model: xfer.Model, tmp_path: Path
 ) -> None:

@@ -98,6 +98,9 @@ TEST(Number, groups_and_counts) {
   EXPECT_EQ(grouped(999), "999");
   EXPECT_EQ(counted(1, "seed"), "1 seed");
   EXPECT_EQ(counted(2, "seed"), "2 seeds");
+  EXPECT_EQ(and_parameters(1650000), ", 1,650,000 parameters");
+  // A service does not say.
+  EXPECT_EQ(and_parameters(0), "");
   EXPECT_EQ(joined({"a", "b", "c"}), "a, b and c");
 }
 

@@ -1,7 +1,7 @@
 // The conformance card: clean for our server, and of faulty ones each fault is found.
 #include "tests/serve/serve_testing.hpp"
 #include "tests/tinker/scripted_server.hpp"
-#include "tinker/doctor_patient.hpp"
+#include "tinker/doctor/patient.hpp"
 #include "xfer/tinker/codec.hpp"
 
 #include <algorithm>

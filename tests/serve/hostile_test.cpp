@@ -1,6 +1,6 @@
 // Clients that mean ill, or do not know better.
 #include "tests/serve/serve_testing.hpp"
-#include "tinker/zstd_body.hpp"
+#include "tinker/wire/zstd_body.hpp"
 #include "xfer/tinker/codec.hpp"
 
 #include <boost/asio/io_context.hpp>

@@ -207,8 +207,47 @@ protected:
     loop.run();
     return out;
   }
+  std::optional<Futures::Batch> ask_any(const std::string& group, std::int64_t cursor,
+                                        std::chrono::milliseconds budget = 1ms) {
+    std::optional<Futures::Batch> out;
+    asio::co_spawn(loop, futures.wait_for_any(group, cursor, budget),
+                   [&](std::exception_ptr, std::optional<Futures::Batch> batch) { out = batch; });
+    loop.restart();
+    loop.run();
+    return out;
+  }
   using Kind = Futures::Answer::Kind;
 };
+
+TEST_F(Results, of_a_group_are_told_in_the_order_in_which_they_came) {
+  for (const char* id : {"1", "2", "3"}) futures.add(id, "a", "g");
+  futures.add("4", "a", "other");
+  EXPECT_TRUE(ask_any("g", 0)->settled.empty());
+  for (const char* id : {"2", "4", "1"}) futures.settle(id, Result(true, id));
+  const auto first = ask_any("g", 0);
+  ASSERT_EQ(first->settled.size(), 2U);
+  EXPECT_EQ(first->settled[0].id, "2");
+  EXPECT_EQ(first->settled[1].id, "1");
+  EXPECT_EQ(first->settled[1].result->body, "1");
+  // An answer that was lost is given again; one that arrived is not.
+  EXPECT_EQ(ask_any("g", 0)->settled.size(), 2U);
+  const auto next = ask_any("g", first->cursor);
+  EXPECT_TRUE(next->settled.empty());
+  futures.settle("3", Result(false, "3"));
+  EXPECT_EQ(ask_any("g", next->cursor)->settled.at(0).id, "3");
+  // Cursors of another life of the server.
+  EXPECT_FALSE(ask_any("g", 1));
+  EXPECT_FALSE(ask_any("g", next->cursor + 1'000));
+}
+
+TEST_F(Results, of_a_group_end_the_waiting_when_they_come) {
+  futures.add("1", "a", "g");
+  asio::steady_timer later(loop, 20ms);
+  later.async_wait([&](boost::system::error_code) { futures.settle("1", Result(true, "x")); });
+  const auto start = Futures::Clock::now();
+  EXPECT_EQ(ask_any("g", 0, 60s)->settled.size(), 1U);
+  EXPECT_LT(Futures::Clock::now() - start, 30s);
+}
 
 TEST_F(Results, may_be_asked_for_again_for_a_while) {
   futures.add("1", "a");

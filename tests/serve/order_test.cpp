@@ -2,6 +2,7 @@
 #include "tests/serve/serve_testing.hpp"
 #include "xfer/tinker/codec.hpp"
 
+#include <set>
 #include <thread>
 
 namespace xfer::serve {
@@ -134,6 +135,51 @@ TEST_F(Order, a_sample_sent_again_is_the_same_sample) {
   EXPECT_EQ(*one.header("content-type"), "application/x-protobuf");
   EXPECT_EQ(post("asample", body), first);
   EXPECT_EQ(send(tinker::Method::post, "retrieve_future", poll.dump()).body, one.body);
+}
+
+TEST_F(Order, samples_can_be_waited_for_together) {
+  const Json target = {
+      {"session_id", new_session()}, {"sampling_session_seq_id", 0}, {"base_model", "small"}};
+  const std::string sampler = post("create_sampling_session", target).at("sampling_session_id");
+  const auto sample = [&](int seq, const Json& prompt) {
+    const Json chunk = {{"type", "encoded_text"}, {"tokens", prompt}};
+    const Json body = {{"sampling_session_id", sampler},
+                       {"seq_id", seq},
+                       {"num_samples", 1},
+                       {"prompt", {{"chunks", Json::array({chunk})}}},
+                       {"sampling_params", {{"max_tokens", 4}}}};
+    return post("asample", body).at("request_id");
+  };
+  const Json failing = sample(0, Json::array());
+  std::set<Json> expected = {failing, sample(1, {1, 2}), sample(2, {3, 4})};
+  // A clone's are its own.
+  sample(1'000'000'000, {1, 2});
+  Json query = {
+      {"target",
+       {{"type", "sampling_session"}, {"sampling_session_id", sampler}, {"cloned_sampler_id", 0}}},
+      {"prev_cursor", 0},
+      {"retrieved_request_ids", Json::array()}};
+  while (!expected.empty()) {
+    const Json answer = post("retrieve_futures", query);
+    query["prev_cursor"] = answer.at("cursor");
+    ASSERT_FALSE(answer.at("completions").empty());
+    for (const Json& one : answer.at("completions")) {
+      EXPECT_EQ(expected.erase(one.at("request_id")), 1U) << one;
+      const bool failed = one.at("request_id") == failing;
+      EXPECT_EQ(one.at("state"), failed ? "failed" : "finished");
+      EXPECT_EQ(one.contains("response_payload_uncompressed_size"), !failed);
+    }
+  }
+  query["timeout"] = 0.0;
+  EXPECT_TRUE(post("retrieve_futures", query).at("completions").empty());
+  query["target"]["cloned_sampler_id"] = 1;
+  query["prev_cursor"] = 0;
+  query.erase("timeout");
+  EXPECT_EQ(post("retrieve_futures", query).at("completions").size(), 1U);
+  query["prev_cursor"] = 1;
+  post("retrieve_futures", query, 410);
+  query["target"]["sampling_session_id"] = "no-such";
+  post("retrieve_futures", query, 404);
 }
 
 TEST_F(Order, two_models_do_not_wait_for_each_other) {

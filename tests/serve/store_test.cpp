@@ -84,6 +84,28 @@ TEST(Store, lists_pages_of_one_account) {
   EXPECT_EQ(store.checkpoints("local", 100, 0).size(), 4U);
 }
 
+TEST(Store, reads_what_an_older_version_kept) {
+  const TemporaryFolder folder;
+  {
+    files::Sqlite old(folder.path() / "serve.db", files::Sqlite::Mode::exclusive, "old");
+    old.execute(
+        "CREATE TABLE checkpoints(run_id TEXT NOT NULL, kind TEXT NOT NULL, "
+        "name TEXT NOT NULL, created INTEGER NOT NULL, bytes INTEGER NOT NULL, "
+        "is_public INTEGER NOT NULL, expires INTEGER, "
+        "PRIMARY KEY(run_id, kind, name)) WITHOUT ROWID");
+    old.execute("INSERT INTO checkpoints VALUES('r1', 'weights', 'one', 1, 2, 0, NULL)");
+    old.execute("PRAGMA user_version = 1");
+  }
+  for (int opened = 0; opened < 2; ++opened) {
+    Store store(folder.path() / "serve.db");
+    auto row = store.checkpoint("r1", "weights", "one").value();
+    EXPECT_EQ(row.bytes, 2);
+    EXPECT_EQ(row.user_metadata.size(), opened == 0 ? 0U : 1U);
+    row.user_metadata["k"] = "v";
+    store.put(row);
+  }
+}
+
 TEST(Store, is_one_servers_at_a_time) {
   const TemporaryFolder folder;
   const Store store(folder.path() / "serve.db");

@@ -313,9 +313,12 @@ TEST_F(Tour, runs_checkpoints_and_sessions_are_listed_and_managed) {
   const TrainingClient served =
       run_blocking(service.create_training_client("another-name", small_adapter()));
   const std::string run = served.info().model_id;
-  const std::string one = run_blocking(served.save_state("one", {}));
+  tinker::SaveOptions noted;
+  noted.user_metadata = {{"note", "first"}};
+  const std::string one = run_blocking(served.save_state("one", noted));
   tinker::SaveOptions brief;
   brief.ttl = 1h;
+  brief.user_metadata = {{"note", "second"}};
   const std::string two = run_blocking(served.save_weights_for_sampler("two", brief));
 
   const auto runs = run_blocking(rest.training_runs({}));
@@ -325,6 +328,8 @@ TEST_F(Tour, runs_checkpoints_and_sessions_are_listed_and_managed) {
   EXPECT_EQ(runs[0].lora_rank, 4);
   EXPECT_EQ(runs[0].last_checkpoint->tinker_path, one);
   EXPECT_EQ(runs[0].last_sampler_checkpoint->tinker_path, two);
+  EXPECT_EQ(runs[0].last_checkpoint->user_metadata.at("note"), "first");
+  EXPECT_EQ(runs[0].last_sampler_checkpoint->user_metadata.at("note"), "second");
   EXPECT_EQ(run_blocking(rest.training_run(run)).training_run_id, run);
   EXPECT_EQ(run_blocking(rest.checkpoints(run)).size(), 2U);
   EXPECT_EQ(run_blocking(rest.user_checkpoints({1, 1})).size(), 1U);

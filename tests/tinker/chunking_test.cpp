@@ -1,5 +1,5 @@
-#include "tinker/chunking.hpp"
-#include "tinker/sample_window.hpp"
+#include "tinker/client/chunking.hpp"
+#include "tinker/client/sample_window.hpp"
 
 #include <gtest/gtest.h>
 

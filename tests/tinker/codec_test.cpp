@@ -1,8 +1,8 @@
 // The binary messages: against recorded bytes, back and forth, and in hostile hands.
-#include "tests/tinker/recordings.hpp"
-#include "tinker/array_bytes.hpp"
-#include "tinker/base64.hpp"
 #include "xfer/tinker/codec.hpp"
+#include "tests/tinker/recordings.hpp"
+#include "tinker/wire/array_bytes.hpp"
+#include "tinker/wire/base64.hpp"
 
 #include <gtest/gtest.h>
 

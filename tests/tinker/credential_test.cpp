@@ -1,6 +1,6 @@
+#include "tinker/client/credential.hpp"
 #include "tests/tinker/client_testing.hpp"
-#include "tinker/base64.hpp"
-#include "tinker/credential.hpp"
+#include "tinker/wire/base64.hpp"
 
 namespace xfer::tinker {
 namespace {

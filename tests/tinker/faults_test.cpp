@@ -31,6 +31,8 @@ std::vector<Named> all_faults() {
   html_after.carry_out = true;
   Fault wrong_type = answering(200, "{}");
   wrong_type.reply.type = "application/x-protobuf";
+  Fault broken = answering(200, "\xff\xff\xff\xff");
+  broken.reply.type = "application/x-protobuf";
   Fault slow = answering(503);
   slow.reply.delay = 30ms;
   Fault after_500 = answering(500);
@@ -53,8 +55,11 @@ std::vector<Named> all_faults() {
           {"HTML", html},
           {"HTML after", html_after},
           {"wrong type", wrong_type},
+          {"broken protobuf", broken},
           {"null", answering(200, "null")},
           {"deep JSON", answering(200, std::string(10'000, '['))},
+          {"cut in the headers", sending(Sending::cut_head, false)},
+          {"cut in the headers after", sending(Sending::cut_head, true)},
           {"truncated", sending(Sending::truncate, false)},
           {"truncated after", sending(Sending::truncate, true)},
           {"garbage after", sending(Sending::garbage, true)}};
@@ -107,6 +112,34 @@ TEST_P(Faults, a_run_ends_with_the_same_adapter) {
     }
     EXPECT_EQ(service.carried_out_twice(), 0);
     EXPECT_GT(service.asked(endpoint), number);
+  }
+}
+
+TEST_P(Faults, a_connection_cut_in_the_request_changes_nothing) {
+  const auto& [endpoint, number] = GetParam();
+  TestService service;
+  int asked = 0;
+  ScriptedServer server(service.handler(), {}, [&](const std::string& target) {
+    return target.ends_with(endpoint) && asked++ == number;
+  });
+  EXPECT_EQ(train(ServiceClient(quick_options(server.url()))), without_faults());
+  EXPECT_EQ(service.carried_out_twice(), 0);
+  EXPECT_GT(asked, number + 1);
+}
+
+TEST_P(Faults, a_refusal_is_survived_or_told) {
+  const auto& [endpoint, number] = GetParam();
+  for (const int status : {400, 401, 403, 404, 405, 410, 413, 415, 422, 431}) {
+    SCOPED_TRACE(status);
+    TestService service;
+    service.faults = once(endpoint, number, answering(status));
+    ScriptedServer server(service.handler());
+    try {
+      EXPECT_EQ(train(ServiceClient(quick_options(server.url()))), without_faults());
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find("made up"), std::string::npos) << e.what();
+    }
+    EXPECT_EQ(service.carried_out_twice(), 0);
   }
 }
 

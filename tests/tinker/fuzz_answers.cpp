@@ -1,5 +1,5 @@
 #include "tests/tinker/fuzz_target.hpp"
-#include "tinker/answers.hpp"
+#include "tinker/wire/answers.hpp"
 #include "xfer/error.hpp"
 
 #include <cstdlib>

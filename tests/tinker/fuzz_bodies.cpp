@@ -1,9 +1,9 @@
 #include "tests/tinker/fuzz_target.hpp"
-#include "tinker/address.hpp"
-#include "tinker/base64.hpp"
-#include "tinker/zstd_body.hpp"
+#include "tinker/transport/address.hpp"
+#include "tinker/wire/base64.hpp"
+#include "tinker/wire/zstd_body.hpp"
 #include "xfer/error.hpp"
-#include "xfer/tinker/rest_client.hpp"
+#include "xfer/tinker/tinker_path.hpp"
 
 #include <cstdlib>
 

@@ -1,5 +1,5 @@
 #include "tests/tinker/fuzz_target.hpp"
-#include "tinker/server_requests.hpp"
+#include "tinker/wire/server_requests.hpp"
 #include "xfer/error.hpp"
 
 #include <cstdlib>
@@ -13,6 +13,8 @@ static std::vector<std::string> requests() {
           R"({"model_id":"m","sampling_session_seq_id":3,"seq_id":2,"kind":"snapshot"})",
           R"({"session_id":"s","model_seq_id":1,"path":"tinker://a/weights/b","optimizer":true})",
           R"({"session_id":"s","sampling_session_seq_id":0,"model_path":"tinker://a/b/c"})",
+          R"({"target":{"type":"sampling_session","sampling_session_id":"s",)"
+          R"("cloned_sampler_id":1},"prev_cursor":3,"timeout":0.5,"retrieved_request_ids":["a"]})",
           R"({"num_samples":2,"prompt":{"chunks":[{"tokens":[1,2,3],"type":"encoded_text"}]},)"
           R"("sampling_params":{"max_tokens":4,"seed":-3,"stop":["\n"],"temperature":0.7},)"
           R"("sampling_session_id":"samp-0","seq_id":0,"prompt_logprobs":true,)"
@@ -48,5 +50,6 @@ XFER_FUZZ_TARGET(requests, &requests) {
   run(read_new_sampler);
   run(read_sample);
   run(read_ttl);
+  run(read_futures_query);
   return 0;
 }

@@ -2,6 +2,9 @@
 // normal tests it is registered, and run over a small corpus and random mutations of it.
 #pragma once
 
+#include "xfer/rng.hpp"
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -19,6 +22,22 @@ std::vector<FuzzTarget>& fuzz_targets();
 
 struct FuzzRegistration {
   explicit FuzzRegistration(const FuzzTarget& target) { fuzz_targets().push_back(target); }
+};
+
+/// A few random edits: cuts, flips, swaps, repeats.
+std::string mutate(std::string input, Rng& rng);
+
+/// Counts rounds: at least so many, and for as long as XFER_FUZZ_SECONDS in the environment says.
+class FuzzRounds {
+public:
+  explicit FuzzRounds(int least);
+  /// Says how many there were once it is over.
+  bool next();
+
+private:
+  int least_;
+  int done_ = 0;
+  std::chrono::steady_clock::time_point end_;
 };
 
 }  // namespace xfer::tinker::testing

@@ -1,4 +1,4 @@
-#include "tinker/journal.hpp"
+#include "tinker/remote/journal.hpp"
 
 #include <gtest/gtest.h>
 

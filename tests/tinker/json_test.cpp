@@ -1,8 +1,8 @@
 // The JSON bodies: against recorded ones, and in hostile hands.
 #include "tests/tinker/recordings.hpp"
-#include "tinker/answers.hpp"
-#include "tinker/json_fields.hpp"
-#include "tinker/requests.hpp"
+#include "tinker/wire/answers.hpp"
+#include "tinker/wire/json_fields.hpp"
+#include "tinker/wire/requests.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include "tests/tinker/recordings.hpp"
 
-#include "tinker/base64.hpp"
+#include "tinker/wire/base64.hpp"
 
 #include <algorithm>
 #include <cstdlib>

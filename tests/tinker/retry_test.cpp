@@ -1,6 +1,6 @@
 // When a request is sent again, and how a future is waited for: tables, no socket.
-#include "tinker/poll.hpp"
-#include "tinker/retry.hpp"
+#include "tinker/client/retry.hpp"
+#include "tinker/client/poll.hpp"
 
 #include <gtest/gtest.h>
 

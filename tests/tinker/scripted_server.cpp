@@ -23,8 +23,10 @@ template <class T>
 using coroutine = asio::awaitable<T>;
 
 struct ScriptedServer::State {
-  State(Handler h, const ServerIdentity& identity)
-      : handler(std::move(h)), acceptor(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+  State(Handler h, const ServerIdentity& identity, BodyCut cut)
+      : handler(std::move(h)),
+        body_cut(std::move(cut)),
+        acceptor(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
     if (identity.certificate.empty()) return;
     tls = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
     tls->use_certificate_chain(asio::buffer(identity.certificate));
@@ -42,6 +44,7 @@ struct ScriptedServer::State {
   coroutine<void> flood(Stream& stream, bool slowly);
 
   Handler handler;
+  BodyCut body_cut;
   asio::io_context loop{1};
   tcp::acceptor acceptor;
   std::unique_ptr<asio::ssl::context> tls;
@@ -79,8 +82,13 @@ coroutine<void> ScriptedServer::State::serve(Stream& stream, int number) {
     for (;;) {
       http::request_parser<http::string_body> parser;
       parser.body_limit(std::uint64_t{64} << 20U);
-      auto reading = http::async_read(stream, buffer, parser, asio::use_awaitable);
-      co_await std::move(reading);
+      auto beginning = http::async_read_header(stream, buffer, parser, asio::use_awaitable);
+      co_await std::move(beginning);
+      if (body_cut && body_cut(std::string(parser.get().target()))) co_return;
+      if (!parser.is_done()) {
+        auto reading = http::async_read(stream, buffer, parser, asio::use_awaitable);
+        co_await std::move(reading);
+      }
       ServerRequest request;
       request.connection = number;
       request.method = std::string(parser.get().method_string());
@@ -137,7 +145,9 @@ coroutine<bool> ScriptedServer::State::answer(Stream& stream, const ServerReply&
   if (!flooding)
     bytes += reply.sending == Sending::truncate ? reply.body.substr(0, reply.body.size() / 2)
                                                 : reply.body;
+  if (reply.sending == Sending::cut_head) bytes.resize(head.size() / 2);
   if (reply.sending == Sending::garbage) bytes = "\x16\x03\x01 this is not HTTP\r\n\r\n";
+  if (reply.sending == Sending::raw) bytes = reply.body;
   auto writing = asio::async_write(stream, asio::buffer(bytes), asio::use_awaitable);
   co_await std::move(writing);
   if (flooding) {
@@ -147,8 +157,8 @@ coroutine<bool> ScriptedServer::State::answer(Stream& stream, const ServerReply&
   co_return reply.sending == Sending::whole && !reply.close;
 }
 
-ScriptedServer::ScriptedServer(Handler handler, ServerIdentity identity)
-    : state_(std::make_unique<State>(std::move(handler), identity)) {
+ScriptedServer::ScriptedServer(Handler handler, ServerIdentity identity, BodyCut body_cut)
+    : state_(std::make_unique<State>(std::move(handler), identity, std::move(body_cut))) {
   asio::co_spawn(state_->loop, state_->accept(), asio::detached);
   state_->thread = std::thread([state = state_.get()] { state->loop.run(); });
 }

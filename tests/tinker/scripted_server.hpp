@@ -26,10 +26,12 @@ struct ServerRequest {
 enum class Sending {
   whole,
   cut,       ///< The connection is closed in its place.
+  cut_head,  ///< The connection is closed in the middle of the headers.
   truncate,  ///< Half of the body, then closed.
   endless,   ///< Chunks without end.
   drip,      ///< A byte every now and then, without end.
   garbage,   ///< Not HTTP.
+  raw,       ///< The body alone, as it is, then closed.
 };
 
 struct ServerReply {
@@ -47,6 +49,8 @@ struct ServerReply {
 };
 
 using Handler = std::function<ServerReply(const ServerRequest&)>;
+/// Is the connection closed before the body of the request to this target is read?
+using BodyCut = std::function<bool(const std::string& target)>;
 
 /// PEM texts.
 struct ServerIdentity {
@@ -56,8 +60,8 @@ struct ServerIdentity {
 
 class ScriptedServer {
 public:
-  /// The handler runs on the server's thread, one call at a time. With an identity it speaks TLS.
-  explicit ScriptedServer(Handler handler, ServerIdentity identity = {});
+  /// The functions run on the server's thread, one call at a time. With an identity it speaks TLS.
+  explicit ScriptedServer(Handler handler, ServerIdentity identity = {}, BodyCut body_cut = {});
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
   ~ScriptedServer();

@@ -1,6 +1,6 @@
 #include "tests/tinker/test_service.hpp"
 
-#include "tinker/zstd_body.hpp"
+#include "tinker/wire/zstd_body.hpp"
 #include "xfer/engine/local_trainer.hpp"
 #include "xfer/run_blocking.hpp"
 #include "xfer/tinker/codec.hpp"

@@ -1,10 +1,10 @@
 // One request at a time: what the connections and their pool promise.
+#include "xfer/tinker/transport.hpp"
 #include "tests/tinker/certificates.hpp"
 #include "tests/tinker/scripted_server.hpp"
-#include "tinker/address.hpp"
-#include "tinker/zstd_body.hpp"
+#include "tinker/transport/address.hpp"
+#include "tinker/wire/zstd_body.hpp"
 #include "xfer/run_blocking.hpp"
-#include "xfer/tinker/transport.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/redirect_error.hpp>

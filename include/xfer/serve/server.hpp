@@ -79,6 +79,10 @@ struct ServeOptions {
   std::vector<std::string> api_keys;
   /// Ask clients to compress training data (zstd): for slow networks.
   bool compress = false;
+  /// Ask clients to wait for all their samples with one request in place of one for each: for more
+  /// than 2,000 samples of an SDK client at once. Such clients give up when the server is
+  /// restarted.
+  bool batch_polls = false;
   ServeLimits limits;
   ServeTiming timing;
 };

@@ -150,7 +150,7 @@ struct StudyResult {
   StudySpec spec;
   std::string model_name;
   std::string model_hash;
-  std::int64_t model_parameters = 0;
+  std::int64_t model_parameters = 0;  ///< 0 where a service does not say
   std::string xfer_version;
   /// By pair in the order of the study, within a pair by method.
   std::vector<CellResult> cells;

@@ -3,6 +3,7 @@
 
 #include "xfer/task.hpp"
 #include "xfer/tinker/service_types.hpp"
+#include "xfer/tinker/tinker_path.hpp"
 #include "xfer/tinker/transport.hpp"
 
 #include <chrono>
@@ -23,18 +24,6 @@ struct Page {
   int limit = 20;
   int offset = 0;
 };
-
-/// "tinker://<run>/<kind>/<name>"; kind is "weights", "sampler_weights" or "external_weights".
-struct TinkerPath {
-  TinkerPath() = default;
-  std::string run_id;
-  std::string kind;
-  std::string name;
-  std::string checkpoint_id() const { return kind + "/" + name; }
-};
-
-/// Throws `invalid_argument` naming the text when it is not such a path.
-TinkerPath parse_tinker_path(const std::string& text);
 
 /// Needs no session. Cheap to copy, safe to use from several threads. Checkpoints are given by
 /// their tinker path.

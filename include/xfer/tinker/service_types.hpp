@@ -25,6 +25,9 @@ struct ClientConfig {
   int sample_max_concurrent_requests = 2000;
   /// From the dynamic configuration: the service understands cancel_future.
   bool sample_cancel_enabled = false;
+  /// The service would like to be asked for many samples at once. The client here does not need
+  /// it; the official SDK holds one connection in place of one for each sample.
+  bool sample_use_retrieve_futures = false;
   /// The service promises to carry out a training request sent again under its (model_id, seq_id)
   /// only once. Without it such a request is sent again only when it was surely not accepted.
   bool idempotent_steps = false;
@@ -73,6 +76,7 @@ struct Checkpoint {
   std::optional<std::int64_t> size_bytes;
   bool is_public = false;
   std::optional<std::string> expires_at;
+  Metadata user_metadata;
 };
 
 struct TrainingRun {

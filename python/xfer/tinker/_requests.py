@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -34,6 +35,10 @@ class EncodedTextChunk(Model):
 
     tokens: Sequence[int]
     type: Literal["encoded_text"] = "encoded_text"
+
+    def __post_init__(self) -> None:
+        # Its own: callers fill and clear one list for chunk after chunk.
+        object.__setattr__(self, "tokens", copy.copy(self.tokens))
 
     @property
     def length(self) -> int:
@@ -98,6 +103,9 @@ class ModelInput(Model):
     """A prompt, or the input tokens of a datum."""
 
     chunks: list[ModelInputChunk]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "chunks", list(self.chunks))
 
     @classmethod
     def from_ints(cls, tokens: Sequence[int]) -> ModelInput:
