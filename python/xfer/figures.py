@@ -194,13 +194,13 @@ def cost(result: Result) -> Figure | None:
 
 
 def forgetting(result: Result) -> Figure | None:
-    """The change on the study's other targets, one line per cell."""
+    """The change on the study's other domains, one line per cell."""
     lines = [
         (f"{c.source} → {c.target}", _percent(c.accuracy.forgetting))
         for c in result.cells
         if c.accuracy.forgetting.defined
     ]
-    return _intervals(lines, "change on other targets (points)")
+    return _intervals(lines, "change on other domains (points)")
 
 
 def robustness(result: Result) -> Figure | None:

@@ -15,6 +15,7 @@ constexpr const char* style_sheet =
     "@media screen and (prefers-color-scheme:dark){"
     ".xfer-chart .paper{fill:#14171c}"
     ".xfer-chart .ink{fill:#e8eaed}.xfer-chart .soft{fill:#a9b0ba}"
+    ".xfer-chart .ring{stroke:#e8eaed}"
     ".xfer-chart .grid{stroke:#333a44}.xfer-chart .axis{stroke:#8b939e}"
     ".xfer-chart .c-baseline{stroke:#b3bac4;fill:#b3bac4}"
     ".xfer-chart .c-transfer{stroke:#56b4e9;fill:#56b4e9}"

@@ -9,9 +9,12 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 
 namespace xfer::report {
 namespace {
+
+constexpr Condition transfer_alone[] = {Condition::transfer};
 
 /// Items of several targets put together into one set.
 class Pool {
@@ -69,9 +72,50 @@ const Arm* same_runs(const Arm* arm, const Arm* own) {
   return arm && (!own || arm->seeds == own->seeds) ? arm : nullptr;
 }
 
+/// The evaluations of a cell on other items than its target's, side by side.
+AlignedCell aligned_elsewhere(const study::CellResult& cell, const std::string& where,
+                              const std::vector<study::EvaluationResult>& evaluations) {
+  study::CellResult elsewhere;
+  elsewhere.source = cell.source;
+  elsewhere.target = where;
+  elsewhere.evaluations = evaluations;
+  return align(elsewhere);
+}
+
+/// Baseline and those of the cell's training runs that `elsewhere` has, of the conditions asked for.
+std::vector<std::pair<Condition, const Arm*>> arms_elsewhere(
+    const AlignedCell& elsewhere, const AlignedCell& own, std::span<const Condition> conditions) {
+  std::vector<std::pair<Condition, const Arm*>> arms;
+  const Arm* base = elsewhere.find(Condition::baseline);
+  if (!base) return arms;
+  arms.emplace_back(Condition::baseline, base);
+  for (const Condition condition : conditions)
+    if (const Arm* arm = same_runs(elsewhere.find(condition), own.find(condition)))
+      arms.emplace_back(condition, arm);
+  if (arms.size() < 2) arms.clear();
+  return arms;
+}
+
+/// Where the cell's own models were tested on the source.
+stats::ScoredItems tested_on_source(const study::CellResult& cell, const AlignedCell& own,
+                                    const Score& score) {
+  constexpr Condition conditions[] = {Condition::transfer, Condition::direct,
+                                      Condition::sequential};
+  Pool pool(score);
+  for (const study::OtherDomainResult& other : cell.other_domains) {
+    if (other.domain != cell.source) continue;
+    const AlignedCell aligned = aligned_elsewhere(cell, other.domain, other.evaluations);
+    const auto arms = arms_elsewhere(aligned, own, conditions);
+    if (!arms.empty()) pool.add(aligned, other.domain, arms);
+  }
+  return pool.take();
+}
+
 stats::ScoredItems source_items(const AlignedStudy& study, std::size_t cell, const Score& score) {
   const study::CellResult& own = study.result->cells[cell];
   const AlignedCell& mine = study.cells[cell];
+  stats::ScoredItems tested = tested_on_source(own, mine, score);
+  if (!tested.conditions.empty()) return tested;
   const AlignedCell* items = nullptr;  // any cell whose target is the source
   const Arm* trained = nullptr;        // on the source
   const Arm* other = nullptr;          // on the target
@@ -113,24 +157,23 @@ stats::ScoredItems retained_items(const AlignedStudy& study, std::size_t cell,
       pool.add(study.cells[i], other.target,
                {{Condition::baseline, base}, {Condition::transfer, trained}});
   }
+  for (const study::OtherDomainResult& other : own.other_domains) {
+    if (other.domain == own.source) continue;
+    const AlignedCell aligned = aligned_elsewhere(own, other.domain, other.evaluations);
+    const auto arms = arms_elsewhere(aligned, study.cells[cell], transfer_alone);
+    if (!arms.empty()) pool.add(aligned, other.domain, arms);
+  }
   return pool.take();
 }
 
 stats::ScoredItems held_out_items(const study::CellResult& cell, const AlignedCell& own,
                                   const Score& score) {
   if (cell.held_out.empty()) return {};
-  study::CellResult held_out;
-  held_out.source = cell.source;
-  held_out.target = cell.target + " (held out)";
-  held_out.evaluations = cell.held_out;
-  const AlignedCell aligned = align(held_out);
-  const Arm* base = aligned.find(Condition::baseline);
-  const Arm* trained =
-      same_runs(aligned.find(Condition::transfer), own.find(Condition::transfer));
-  if (!base || !trained) return {};
+  const std::string where = cell.target + " (held out)";
+  const AlignedCell aligned = aligned_elsewhere(cell, where, cell.held_out);
   Pool pool(score);
-  pool.add(aligned, held_out.target, {{Condition::baseline, base},
-                                      {Condition::transfer, trained}});
+  const auto arms = arms_elsewhere(aligned, own, transfer_alone);
+  if (!arms.empty()) pool.add(aligned, where, arms);
   return pool.take();
 }
 
@@ -261,11 +304,8 @@ std::optional<PromptRobustness> prompt_robustness(const study::CellResult& cell,
   };
   add("the study's own", aligned);
   for (const study::PromptVariantResult& variant : cell.variants) {
-    study::CellResult under;
-    under.source = cell.source;
-    under.target = cell.target + " (" + variant.name + ")";
-    under.evaluations = variant.evaluations;
-    add(variant.name, align(under));
+    const std::string where = cell.target + " (" + variant.name + ")";
+    add(variant.name, aligned_elsewhere(cell, where, variant.evaluations));
   }
   if (variants.size() < 2) return std::nullopt;
   stats::TransferOptions options;

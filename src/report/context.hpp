@@ -24,7 +24,7 @@ struct AlignedStudy {
                                   Method method) const;
 };
 
-/// On the source's items, on the study's other targets (what the training was not for and the base
+/// On the source's items, on the study's other domains (what the training was not for and the base
 /// model could be asked), on the held-out set, and the spending. Sets whose training runs are not
 /// those of the cell are left out.
 stats::CellContext cell_context(const AlignedStudy& study, std::size_t cell, const Score& score);

@@ -104,7 +104,8 @@ void write_hypotheses(Markup& page, const Report& report) {
 
 void write_plots(Markup& page, const Report& report) {
   const std::string plots[] = {asymmetry_svg(report), similarity_svg(report), cost_svg(report),
-                               forgetting_svg(report), robustness_svg(report)};
+                               held_out_svg(report), robustness_svg(report),
+                               forgetting_svg(report)};
   if (std::all_of(std::begin(plots), std::end(plots), [](const auto& p) { return p.empty(); }))
     return;
   page.open("div", {{"class", "charts"}});
@@ -224,6 +225,7 @@ void write_study_results(Markup& page, const Report& report) {
   write_hypotheses(page, report);
   write_table(page, similarities_table(report), Fit::scroll);
   write_plots(page, report);
+  write_table(page, wordings_table(report), Fit::stack);
   for (const MatrixReport& matrix : report.matrices) {
     write_table(page, effects_of_domains_table(matrix), Fit::scroll);
     write_table(page, index_table(matrix), Fit::scroll);

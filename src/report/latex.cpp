@@ -130,8 +130,10 @@ std::string results_text(const Report& report) {
   for (const FindingParagraph& p : report.findings)
     out += "\\paragraph{" + escape_latex(p.title) + ".} " + escape_latex(p.text) + "\n\n";
   out += figure_text("asymmetry", "Gain in one direction against gain in the other.");
-  out += figure_text("forgetting", "Change on the study's other targets.");
+  out += figure_text("forgetting", "Change on the study's other domains.");
   out += figure_text("robustness", "Transfer Gain under other wordings of the prompt.");
+  out += table_text(wordings_table(report), "wordings");
+  out += figure_text("held_out", "Transfer Gain on held-out items.");
   out += figure_text("cost", "Cost against Transfer Gain.");
   out += "\\subsection{Hypotheses}\n" + table_text(hypotheses_table(report), "hypotheses");
   for (const HypothesisAnswer& h : report.hypotheses) {

@@ -55,7 +55,7 @@ std::vector<std::pair<std::string, std::string>> definitions(const study::StudyS
                                    "baseline leaves less than 5% of room."},
       {"Source-normalised transfer", "Transfer Gain / what the same runs gain on the source's own "
                                      "items."},
-      {"Change on other targets", "S(transfer) − S(baseline) on the items of the study's other "
+      {"Change on other domains", "S(transfer) − S(baseline) on the items of the study's other "
                                   "targets: below zero is forgetting."},
       {"Asymmetry", "Transfer Gain − that of the reverse pair; also with each gain first divided "
                     "by its target's direct gain."},

@@ -111,6 +111,8 @@ std::string scatter_svg(const Scatter& plot) {
 struct Line {
   std::string label;
   Estimate value;
+  /// Further values on the same line, as small rings.
+  std::vector<double> marks;
 };
 
 std::string intervals_svg(const std::string& title, const std::string& description,
@@ -124,6 +126,10 @@ std::string intervals_svg(const std::string& title, const std::string& descripti
   for (const Line& line : lines) {
     low = std::min(low, line.value.lower);
     high = std::max(high, line.value.upper);
+    for (const double mark : line.marks) {
+      low = std::min(low, mark);
+      high = std::max(high, mark);
+    }
   }
   const Axis x = make_axis(low, high, -infinite, infinite);
   Markup svg;
@@ -144,6 +150,13 @@ std::string intervals_svg(const std::string& title, const std::string& descripti
                          {"r", "4.5"},
                          {"class", colour_class(Condition::transfer)},
                          {"fill", colour(Condition::transfer)}});
+    for (const double mark : lines[i].marks)
+      svg.empty("circle", {{"cx", coordinate(x.position(mark, left, right))},
+                           {"cy", coordinate(at)},
+                           {"r", "3"},
+                           {"class", "ring"},
+                           {"stroke", "#1b1f24"},
+                           {"fill", "none"}});
   }
   chart_text(svg, right, bottom + 36, axis_label, {12, "soft", "end", false});
   svg.close().line();
@@ -233,12 +246,17 @@ std::string cost_svg(const Report& report) {
 
 std::string forgetting_svg(const Report& report) {
   std::vector<Line> lines;
-  for (const CellReport& cell : report.cells)
+  for (const CellReport& cell : report.cells) {
     if (const Estimate* e = cell.accuracy.forgetting.estimate())
-      lines.push_back({cell_title(cell), scaled(*e, 100.0)});
-  return intervals_svg("Change on other targets",
-                       "Accuracy on the study's other targets after the training of each cell, "
-                       "minus the baseline; left of zero is forgetting.",
+      lines.push_back({cell_title(cell), scaled(*e, 100.0), {}});
+    if (const Estimate* e = cell.accuracy.sequential_forgetting.estimate())
+      lines.push_back({cell_title(cell) + ", source again", scaled(*e, 100.0), {}});
+  }
+  return intervals_svg("Forgetting",
+                       "Accuracy on the study's other domains after the training of each cell, "
+                       "minus the baseline; and, where it says source again, on the source after "
+                       "the second stage of sequential training, minus before it. Left of zero is "
+                       "forgetting.",
                        "points of accuracy", lines);
 }
 
@@ -246,13 +264,28 @@ std::string robustness_svg(const Report& report) {
   std::vector<Line> lines;
   for (const CellReport& cell : report.cells) {
     if (!cell.robustness) continue;
-    for (std::size_t i = 0; i < cell.robustness->names.size(); ++i)
-      lines.push_back({cell_title(cell) + ", " + clean_text(cell.robustness->names[i]),
-                       scaled(cell.robustness->accuracy.gains[i], 100.0)});
+    Line line{cell_title(cell), scaled(cell.robustness->accuracy.median, 100.0), {}};
+    for (const Estimate& gain : cell.robustness->accuracy.gains)
+      line.marks.push_back(100.0 * gain.value);
+    lines.push_back(std::move(line));
   }
   return intervals_svg("Transfer Gain under other wordings",
-                       "The gain of each cell under each wording of the prompt, with intervals "
-                       "that hold together.",
+                       "Rings are the gain of a cell under each wording of the prompt, the disc is "
+                       "their median with its interval.",
+                       "points of accuracy", lines);
+}
+
+std::string held_out_svg(const Report& report) {
+  std::vector<Line> lines;
+  for (const CellReport& cell : report.cells) {
+    const Estimate* held_out = cell.accuracy.held_out_gain.estimate();
+    const Estimate* gain = cell.accuracy.gain.estimate();
+    if (held_out && gain)
+      lines.push_back({cell_title(cell), scaled(*held_out, 100.0), {100.0 * gain->value}});
+  }
+  return intervals_svg("Transfer Gain on held-out items",
+                       "The disc is the gain on the held-out items of the target with its "
+                       "interval, the ring the gain on its test items.",
                        "points of accuracy", lines);
 }
 

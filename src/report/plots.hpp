@@ -15,9 +15,11 @@ std::string asymmetry_svg(const Report& report);
 std::string similarity_svg(const Report& report);
 /// Dollars (where they were spent, else millions of tokens) against the gain, one point per cell.
 std::string cost_svg(const Report& report);
-/// The change on other targets, one line per cell.
+/// The change on other domains, one line per cell.
 std::string forgetting_svg(const Report& report);
 /// The gain under each wording of the prompt, one line per cell and wording.
 std::string robustness_svg(const Report& report);
+/// The gain on held-out items beside that on the test items, one line per cell.
+std::string held_out_svg(const Report& report);
 
 }  // namespace xfer::report

@@ -232,9 +232,13 @@ Table settings_table(const study::StudyResult& result) {
   }
   row("Longest training sequence", counted(s.max_sequence_tokens, "token"));
   row("Test items asked for", grouped(s.items));
-  row("Validation items", s.eval_every > 0 ? grouped(s.validation_items) + ", every " +
+  row("Validation items", s.validation_items > 0 ? grouped(s.validation_items) + ", every " +
                                                  counted(s.eval_every, "step")
                                            : "no learning curve");
+  row("Held-out items", s.held_out_items > 0 ? grouped(s.held_out_items) : "none");
+  row("Other wordings of the prompt", s.prompt_variants > 0 ? grouped(s.prompt_variants) : "none");
+  row("Items of other domains",
+      s.forgetting_items > 0 ? grouped(s.forgetting_items) + " of each" : "none");
   row("Few-shot examples", grouped(s.shots));
   row("Longest answer", s.max_answer_tokens > 0 ? counted(s.max_answer_tokens, "token")
                                                 : "the domain's own limit");

@@ -35,6 +35,8 @@ Table learning_table(const CellReport& cell);
 Table changes_table(const CellReport& cell);
 Table change_groups_table(const CellReport& cell);
 Table robustness_table(const CellReport& cell);
+/// Worst, middle and best gain of every cell over the wordings.
+Table wordings_table(const Report& report);
 /// One row for each condition.
 Table conditions_table(const CellReport& cell);
 /// One row for each kind of problem; no rows when the items carry no kinds.

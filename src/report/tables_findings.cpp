@@ -33,6 +33,15 @@ std::string words(std::string_view name) {
   return text;
 }
 
+std::string sign_words(stats::SignSurvival sign) {
+  switch (sign) {
+    case stats::SignSurvival::survives: return "survives every wording";
+    case stats::SignSurvival::flips: return "flips between wordings";
+    case stats::SignSurvival::unclear: return "is not clear under every wording";
+  }
+  return "";
+}
+
 }  // namespace
 
 Table more_metrics_table(const CellReport& cell) {
@@ -49,7 +58,7 @@ Table more_metrics_table(const CellReport& cell) {
       Style::share_change);
   row("Source-normalised transfer, %", &TransferMetrics::source_normalised, Style::share_change,
       Style::share_change);
-  row("Change on other targets (forgetting)", &TransferMetrics::forgetting, Style::points,
+  row("Change on other domains (forgetting)", &TransferMetrics::forgetting, Style::points,
       Style::bits_change);
   row("Change on the source by the second stage", &TransferMetrics::sequential_forgetting,
       Style::points, Style::bits_change);
@@ -245,6 +254,24 @@ Table change_groups_table(const CellReport& cell) {
   return table;
 }
 
+Table wordings_table(const Report& report) {
+  Table table;
+  table.caption = "Transfer Gain over the wordings of the prompt (points)";
+  table.head = {"Pair", "Wordings", "Worst", "Median", "Best", "Sign"};
+  for (const CellReport& cell : report.cells) {
+    if (!cell.robustness) continue;
+    const stats::Robustness& r = cell.robustness->accuracy;
+    table.rows.push_back({cell_title(cell), std::to_string(r.gains.size()),
+                          with_interval(r.gains[r.worst], Style::points),
+                          with_interval(r.median, Style::points),
+                          with_interval(r.gains[r.best], Style::points), sign_words(r.sign)});
+  }
+  table.notes.push_back(
+      "The intervals of a pair hold together. The sign survives where all of them lie on the same "
+      "side of 0.");
+  return table;
+}
+
 Table robustness_table(const CellReport& cell) {
   Table table;
   if (!cell.robustness) return table;
@@ -259,10 +286,7 @@ Table robustness_table(const CellReport& cell) {
   }
   table.rows.push_back({"Median", with_interval(r.median, Style::points)});
   table.notes.push_back(
-      std::string("The intervals hold together. The sign of the gain ") +
-      (r.sign == stats::SignSurvival::survives ? "survives every wording."
-       : r.sign == stats::SignSurvival::flips  ? "flips between wordings."
-                                               : "is not clear under every wording."));
+      "The intervals hold together. The sign of the gain " + sign_words(r.sign) + ".");
   return table;
 }
 

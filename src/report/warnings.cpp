@@ -144,6 +144,10 @@ std::vector<std::string> find_warnings(const CellReport& cell, const study::Stud
   if (!cut.empty())
     warnings.push_back("The token limit cut more than 5% of the answers (" + cut +
                        "): raise max_answer_tokens to see whether the scores change.");
+  if (cell.robustness && cell.robustness->accuracy.sign == stats::SignSurvival::flips)
+    warnings.push_back(
+        "The sign of the gain flips between wordings of the prompt: what is said of this pair "
+        "holds for the wording of the study alone.");
   warn_of_evaluations(cell, spec, warnings);
   warn_of_range(cell, warnings);
   return warnings;
