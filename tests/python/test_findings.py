@@ -212,7 +212,7 @@ def test_the_taskweb_table_comes_out(tmp_path: Path) -> None:
         assert found.relative_change.value == pytest.approx(change, abs=6e-7), source
         assert found.share_above.value == above, source
         assert found.paired_t.value == pytest.approx(t, abs=6e-4), source
-        assert found.paired_p.value == pytest.approx(p, abs=6e-5), source
+        assert found.paired_p.value == pytest.approx(p, abs=2e-4), source
         assert found.p == pytest.approx(welch, abs=3e-4), source
     # A negative transfer is one after correction alone: IMDB has p = .017 among five cells.
     assert [verdicts[s].verdict for s in ("ANLI-r3", "QNLI")] == ["gain", "gain"]

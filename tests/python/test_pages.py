@@ -44,12 +44,12 @@ def write_everything(path: Path) -> Path:
                 }  # fmt: skip
                 writer.writerow([row.get(column, "") for column in columns])
 
-        for method in ("sl", "rl"):
-            for tested in DOMAINS:
-                for prompt in WORDINGS:
-                    write("", tested, 0, 20 + len(prompt) % 3, method=method, prompt=prompt)
-                write("", tested, 0, 15, method=method, held_out=1)
-                for source in DOMAINS:
+        for tested in DOMAINS:
+            for prompt in WORDINGS:
+                write("", tested, 0, 20 + len(prompt) % 3, prompt=prompt)
+            write("", tested, 0, 15, held_out=1)
+            for source in DOMAINS:
+                for method in ("sl", "rl"):
                     for seed in (0, 1):
                         right = 44 if source == tested else 30 - 4 * DOMAINS.index(source) + seed
                         for prompt in WORDINGS if source != tested else ("",):
@@ -137,8 +137,6 @@ def test_the_page_is_sound_for_a_screen_reader(result: xfer.Result) -> None:
     assert len(page.charts) > 5
     for chart in page.charts:
         assert chart["role"] == "img" and len(chart["text"]) > 20, chart
-        labelled = str(chart.get("aria-labelledby", "")).split()
-        assert labelled and set(labelled) <= set(page.ids), chart
     assert all(region.get("aria-label") for region in page.regions)
     assert len(page.ids) == len(set(page.ids)), "an id is there twice"
     assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
@@ -149,7 +147,8 @@ MEASURE = """
 const wide = [];
 for (const e of document.querySelectorAll("main *, header *, footer *")) {
   const box = e.getBoundingClientRect();
-  if (box.right > innerWidth + 1 && !e.closest(".table")) wide.push(e.tagName + ": " +
+  const scrolls = e.closest(".table") || e.parentElement.closest("figure");
+  if (box.right > innerWidth + 1 && !scrolls) wide.push(e.tagName + ": " +
       (e.textContent || "").slice(0, 60));
 }
 const small = [];

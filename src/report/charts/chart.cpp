@@ -29,6 +29,9 @@ constexpr const char* style_sheet =
     ".xfer-chart .c-format_reward{stroke:#ffb3ad;fill:#ffb3ad}"
     ".xfer-chart .line{fill:none}}";
 
+/// Charts up to here are readable on a phone; others scroll there.
+constexpr int narrow_width = 450;
+
 const char* light_colour(std::string_view css_class) {
   if (css_class == "ink") return "#1b1f24";
   if (css_class == "soft") return "#57606a";
@@ -108,7 +111,7 @@ void open_chart(Markup& svg, int width, int height, const std::string& title,
   const std::string w = std::to_string(width);
   const std::string h = std::to_string(height);
   svg.open("svg", {{"xmlns", "http://www.w3.org/2000/svg"},
-                   {"class", "xfer-chart"},
+                   {"class", width > narrow_width ? "xfer-chart wide" : "xfer-chart"},
                    {"role", "img"},
                    {"viewBox", "0 0 " + w + " " + h},
                    {"width", w},

@@ -1,8 +1,8 @@
 #include "report/charts/plots.hpp"
 
 #include "report/charts/chart.hpp"
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 #include "report/tables/tables.hpp"
 
 #include <algorithm>
@@ -33,6 +33,14 @@ struct Scatter {
 
 /// Names beside points help only while they do not cover each other.
 constexpr std::size_t labels_max = 12;
+/// Of a name beside a line.
+constexpr std::size_t label_characters_max = 38;
+
+std::size_t characters(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
+}
 
 /// The extent of all values, with zero in it where `zero`.
 std::pair<double, double> extent(const std::vector<Point>& points, Estimate Point::* axis,
@@ -119,7 +127,11 @@ std::string intervals_svg(const std::string& title, const std::string& descripti
                           const std::string& axis_label, const std::vector<Line>& lines) {
   if (lines.empty()) return "";
   constexpr int width = 560;
-  constexpr double left = 210, right = 540, top = 44, step = 22;
+  constexpr double right = 540, top = 44, step = 22;
+  std::size_t longest = 0;
+  for (const Line& line : lines)
+    longest = std::max(longest, characters(clip_text(line.label, label_characters_max)));
+  const double left = std::max(90.0, 16.0 + 6.6 * static_cast<double>(longest));
   const double bottom = top + step * static_cast<double>(lines.size());
   double low = 0.0;
   double high = 0.0;
@@ -142,7 +154,7 @@ std::string intervals_svg(const std::string& title, const std::string& descripti
   }
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const double at = top + step * (static_cast<double>(i) + 0.5);
-    chart_text(svg, left - 8, at + 4, clip_text(lines[i].label, 32), {11, "ink", "end", false});
+    chart_text(svg, left - 8, at + 4, clip_text(lines[i].label, label_characters_max), {11, "ink", "end", false});
     chart_line(svg, x.position(lines[i].value.lower, left, right), at,
                x.position(lines[i].value.upper, left, right), at, "axis");
     svg.empty("circle", {{"cx", coordinate(x.position(lines[i].value.value, left, right))},

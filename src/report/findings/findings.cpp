@@ -1,7 +1,7 @@
 #include "report/findings/findings.hpp"
 
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 
 #include <fmt/format.h>
 
@@ -170,9 +170,9 @@ std::optional<FindingParagraph> asymmetry(const Report& report, const MatrixRepo
   if (pairs.size() >= 6)
     if (const auto r = correlation(pairs))
       p.text += fmt::format(
-          " Gains there and back correlate at {:.2f}, and in {} of {} pairs their signs differ: a "
+          " Gains there and back correlate at {}, and in {} of {} pairs their signs differ: a "
           "symmetric similarity cannot explain more than the part they share.",
-          *r, flips, pairs.size() / 2);
+          (*r < 0.0 ? "−" : "") + fmt::format("{:.2f}", std::abs(*r)), flips, pairs.size() / 2);
   return p;
 }
 

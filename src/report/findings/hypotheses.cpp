@@ -1,8 +1,8 @@
 #include "report/findings/hypotheses.hpp"
 
-#include "report/tables/format.hpp"
-#include "report/pages/markup.hpp"
 #include "report/findings/reading.hpp"
+#include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 
 #include "xfer/stats/multiplicity.hpp"
 

@@ -1,7 +1,7 @@
 #include "report/findings/reading.hpp"
 
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
-#include "report/tables/format.hpp"
 #include "report/pages/html_study.hpp"
 #include "report/pages/markup.hpp"
-#include "report/tables/method.hpp"
 #include "report/pages/page_style.hpp"
+#include "report/tables/format.hpp"
+#include "report/tables/method.hpp"
 #include "report/tables/tables.hpp"
 
 #include <algorithm>
@@ -89,12 +89,20 @@ void write_reproduction(Markup& page, const Report& report) {
   const Reproduction again = reproduction(report);
   page.open("section", {{"id", "reproduce"}, {"aria-label", "How to reproduce"}});
   page.element("h2", "How to reproduce");
+  if (imported(report.result)) {
+    page.element("p", again.command).close().line();
+    return;
+  }
   page.open("p").text("Save the lines below as ").element("code", "study.toml").text(" and run ");
   page.element("code", again.command).text(" with xfer " + report.result.xfer_version + ".");
   page.close().element("pre", again.file).close().line();
 }
 
 std::string about(const study::StudyResult& result) {
+  if (imported(result))
+    return result.model_name + "; " +
+           counted(static_cast<long long>(result.spec.seeds.size()), "seed") +
+           "; scores measured elsewhere";
   return result.model_name + and_parameters(result.model_parameters) + "; " +
          counted(static_cast<long long>(result.spec.seeds.size()), "seed") + ", " +
          counted(result.spec.steps, "step") + " for each domain; xfer " + result.xfer_version;

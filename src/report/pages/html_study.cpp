@@ -1,14 +1,19 @@
 #include "report/pages/html_study.hpp"
 
+#include "report/charts/plots.hpp"
 #include "report/tables/format.hpp"
 #include "report/tables/method.hpp"
-#include "report/charts/plots.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 namespace xfer::report {
 namespace {
+
+/// The words stay in view while a wide table scrolls below them.
+void write_caption(Markup& page, const std::string& caption) {
+  page.open("caption").element("span", caption).close().line();
+}
 
 /// One of seven steps from a loss to a gain; the number and the mark say it too.
 std::string heat(const Metric& metric, double largest) {
@@ -51,7 +56,7 @@ void write_heat_map(Markup& page, const MatrixReport& matrix, bool bits) {
                     {"tabindex", "0"},
                     {"aria-label", table.caption}});
   page.open("table", {{"role", "table"}, {"class", "matrix"}});
-  page.element("caption", table.caption).line();
+  write_caption(page, table.caption);
   page.open("thead", {{"role", "rowgroup"}}).open("tr", {{"role", "row"}});
   for (const std::string& head : table.head)
     page.element("th", head, {{"scope", "col"}, {"role", "columnheader"}});
@@ -110,7 +115,7 @@ void write_plots(Markup& page, const Report& report) {
     return;
   page.open("div", {{"class", "charts"}});
   for (const std::string& plot : plots)
-    if (!plot.empty()) page.open("figure").raw(plot).close().line();
+    if (!plot.empty()) page.open("figure", {{"tabindex", "0"}}).raw(plot).close().line();
   page.close().line();
 }
 
@@ -171,7 +176,7 @@ void write_table(Markup& page, const Table& table, Fit fit, std::size_t main_row
                       {"class", fit == Fit::stack   ? "stack"
                                 : fit == Fit::words ? "words"
                                                     : "scroll"}});
-  page.element("caption", table.caption).line();
+  write_caption(page, table.caption);
   page.open("thead", {{"role", "rowgroup"}}).open("tr", {{"role", "row"}});
   for (const std::string& head : table.head)
     page.element("th", head, {{"scope", "col"}, {"role", "columnheader"}});

@@ -1,5 +1,5 @@
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 #include "report/tables/method.hpp"
 #include "report/tables/tables.hpp"
 
@@ -83,7 +83,7 @@ std::string table_text(const Table& table, const std::string& label, bool words 
   for (std::size_t c = 1; c < table.head.size(); ++c)
     columns += words ? "p{0.62\\textwidth}" : "r";
   std::string out = "\\begin{table}[htbp]\n\\centering\n\\caption{" + escape_latex(table.caption) +
-                    ".}\n\\label{tab:" + label + "}\n\\begin{adjustbox}{max width=\\textwidth}\n"
+                    ".}\n\\label{tab:" + label + "}\n\\begin{lrbox}{\\widetable}\n"
                     "\\begin{tabular}{" + columns + "}\n\\toprule\n";
   const auto line = [&](const std::vector<std::string>& values) {
     out += "{}";  // a bracket after the line break before would be its argument
@@ -94,7 +94,7 @@ std::string table_text(const Table& table, const std::string& label, bool words 
   line(table.head);
   out += "\\midrule\n";
   for (const auto& row : table.rows) line(row);
-  out += "\\bottomrule\n\\end{tabular}\n\\end{adjustbox}\n";
+  out += "\\bottomrule\n\\end{tabular}\n\\end{lrbox}\n\\fitwidth\n";
   for (const std::string& note : table.notes)
     out += "\\par\\smallskip{\\footnotesize " + escape_latex(note) + "}\n";
   return out + "\\end{table}\n\n";
@@ -110,13 +110,16 @@ std::string figure_text(const std::string& name, const std::string& caption) {
 constexpr std::string_view preamble = R"(\documentclass[11pt,a4paper]{article}
 \usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
-\usepackage{lmodern}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
 \usepackage[margin=25mm]{geometry}
 \usepackage{amssymb}
-\usepackage{adjustbox}
 \usepackage{booktabs}
 \usepackage{graphicx}
 \usepackage[hidelinks]{hyperref}
+% A table that is too wide for the page is made smaller.
+\newsavebox{\widetable}
+\newcommand{\fitwidth}{\ifdim\wd\widetable>\textwidth
+  \resizebox{\textwidth}{!}{\usebox{\widetable}}\else\usebox{\widetable}\fi}
 )";
 
 std::string results_text(const Report& report) {
@@ -175,11 +178,13 @@ std::string to_latex(const Report& report) {
     out += "\\item[" + escape_latex(term) + "] " + escape_latex(meaning) + "\n";
   out += "\\end{description}\n\n" + table_text(settings_table(result), "settings", true) +
          table_text(hashes_table(report), "hashes", true) +
-         "\\section{Reproduction}\nThe study file, run with \\texttt{" +
-         escape_latex(reproduction(report).command) + "} and xfer " +
+         "\\section{Reproduction}\n";
+  const Reproduction again = reproduction(report);
+  if (imported(result)) return out + escape_latex(again.command) + "\n\\end{document}\n";
+  out += "The study file, run with \\texttt{" +
+         escape_latex(again.command) + "} and xfer " +
          escape_latex(result.xfer_version) + ":\n\n{\\footnotesize\\noindent\\ttfamily\n";
-  const std::string text = reproduction(report).file;
-  std::string_view file = text;
+  std::string_view file = again.file;
   while (!file.empty()) {
     const std::size_t end = std::min(file.find('\n'), file.size());
     out += "\\mbox{}" + escape_latex(file.substr(0, end)) + "\\\\\n";

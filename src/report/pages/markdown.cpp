@@ -1,6 +1,6 @@
+#include "report/pages/markup.hpp"
 #include "report/scores/curve_mean.hpp"
 #include "report/tables/format.hpp"
-#include "report/pages/markup.hpp"
 #include "report/tables/method.hpp"
 #include "report/tables/tables.hpp"
 
@@ -124,7 +124,9 @@ std::string to_markdown(const Report& report) {
   out += "\n" + list_text(settings_table(result)) + list_text(hashes_table(report));
   out += table_text(reinforcement_table(result)) + table_text(legs_table(result));
   const Reproduction again = reproduction(report);
-  out += "## How to reproduce\n\nSave as `study.toml` and run `" + again.command +
+  out += "## How to reproduce\n\n";
+  if (imported(result)) return out + escape_markdown(again.command) + "\n";
+  out += "Save as `study.toml` and run `" + again.command +
          "` with xfer " + escape_markdown(result.xfer_version) + ":\n\n" +
          markdown_fence(again.file, "toml");
   return out;

@@ -46,6 +46,8 @@ a { color: var(--accent); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
         font-size: .93rem; overflow-wrap: normal; }
 caption { text-align: left; font-weight: 600; padding: 0 0 .4rem; }
+caption span { display: inline-block; position: sticky; left: 0; max-width: calc(100vw - 2rem); }
+table.matrix caption span { width: max-content; max-width: min(100vw - 2rem, 58rem); }
 th, td { padding: .35rem .6rem; text-align: right; vertical-align: top; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 thead th { border-bottom: 2px solid var(--rule); vertical-align: bottom; font-weight: 600; }
@@ -72,7 +74,7 @@ td.heat .why { font-size: .75rem; white-space: normal; max-width: 10rem; }
 .heat-none { background: var(--tint); color: var(--ink); }
 details { border-top: 1px solid var(--rule); padding: .35rem 0; }
 summary { cursor: pointer; padding: .15rem 0; }
-summary:focus-visible, a:focus-visible, .table:focus-visible {
+summary:focus-visible, a:focus-visible, .table:focus-visible, figure:focus-visible {
   outline: 3px solid var(--accent); outline-offset: 2px;
 }
 details > div, details > dl { margin: .4rem 0 .6rem; }
@@ -98,6 +100,8 @@ dd { margin: .1rem 0 0; max-width: 46rem; }
 @media (max-width: 40rem) {
   main, header, footer { padding-left: 1rem; padding-right: 1rem; }
   .pair { grid-template-columns: 1fr; }
+  figure { overflow-x: auto; }
+  .xfer-chart.wide { min-width: 31rem; }
   table.stack, .stack tbody, .stack tr, .stack th, .stack td, .stack caption { display: block; }
   .stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden;
                  clip-path: inset(50%); }

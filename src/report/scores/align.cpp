@@ -1,7 +1,7 @@
 #include "report/scores/align.hpp"
 
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 
 #include "xfer/error.hpp"
 #include "xfer/hash.hpp"

@@ -1,10 +1,10 @@
-#include "report/scores/changes.hpp"
-#include "report/scores/context.hpp"
 #include "report/findings/findings.hpp"
 #include "report/findings/hypotheses.hpp"
-#include "report/pages/markup.hpp"
 #include "report/findings/matrix.hpp"
 #include "report/findings/reading.hpp"
+#include "report/pages/markup.hpp"
+#include "report/scores/changes.hpp"
+#include "report/scores/context.hpp"
 #include "report/scores/scores.hpp"
 
 #include "xfer/error.hpp"
@@ -12,8 +12,12 @@
 #include "xfer/stats/transfer.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
 #include <map>
 #include <optional>
+#include <thread>
+#include <vector>
 
 namespace xfer::report {
 namespace {
@@ -234,6 +238,31 @@ std::vector<MethodEffect> method_effects(const Report& report,
 
 namespace {
 
+/// Calls `work(i)` for every i below `count` on all cores, in no order; throws what the smallest i
+/// threw. Every cell is worked out from the study alone, so that the order decides nothing.
+template <class Work>
+void for_each(std::size_t count, const Work& work) {
+  std::atomic<std::size_t> next = 0;
+  std::vector<std::exception_ptr> failures(count);
+  const auto take = [&] {
+    for (std::size_t i = next++; i < count; i = next++) {
+      try {
+        work(i);
+      } catch (...) {
+        failures[i] = std::current_exception();
+      }
+    }
+  };
+  {
+    const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+    std::vector<std::jthread> others;
+    for (std::size_t t = 1; t < std::min(cores, count); ++t) others.emplace_back(take);
+    take();
+  }
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+}
+
 /// The budget is why evaluations are missing, where they are.
 void explain_what_is_missing(Report& report) {
   if (report.result.stopped.empty()) return;
@@ -252,8 +281,8 @@ Report make_report(study::StudyResult result, stats::SimilarityTable similarity)
   AlignedStudy aligned;
   aligned.result = &report.result;
   for (const study::CellResult& cell : report.result.cells) aligned.cells.push_back(align(cell));
-  for (std::size_t i = 0; i < aligned.cells.size(); ++i)
-    report.cells.push_back(summarise(aligned, i));
+  report.cells.resize(aligned.cells.size());
+  for_each(aligned.cells.size(), [&](std::size_t i) { report.cells[i] = summarise(aligned, i); });
   explain_what_is_missing(report);
   report.effects = method_effects(report, aligned.cells);
   for (const Method method : report.result.spec.methods) {

@@ -1,7 +1,7 @@
 #include "xfer/report/data_tables.hpp"
 
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 
 #include "xfer/error.hpp"
 #include "xfer/files/mapped_file.hpp"

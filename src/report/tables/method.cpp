@@ -1,7 +1,7 @@
 #include "report/tables/method.hpp"
 
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 
 #include <algorithm>
 
@@ -55,8 +55,9 @@ std::vector<std::pair<std::string, std::string>> definitions(const study::StudyS
                                    "baseline leaves less than 5% of room."},
       {"Source-normalised transfer", "Transfer Gain / what the same runs gain on the source's own "
                                      "items."},
-      {"Change on other domains", "S(transfer) − S(baseline) on the items of the study's other "
-                                  "targets: below zero is forgetting."},
+      {"Change on other domains", "S(transfer) − S(baseline) on the items of the study's "
+                                  "domains that are neither source nor target: below zero is "
+                                  "forgetting."},
       {"Asymmetry", "Transfer Gain − that of the reverse pair; also with each gain first divided "
                     "by its target's direct gain."},
       {"Verdicts", "Gain, loss, equivalent (within ±" + plain(spec.hypotheses.margin_points) +
@@ -83,6 +84,13 @@ std::vector<std::pair<std::string, std::string>> definitions(const study::StudyS
                   "answer could be found in more than "
                   "5% of the baseline's or the transfer model's answers."},
   };
+  if (spec.held_out_items > 0)
+    terms.emplace_back("Held-out items", "Items of the target's held-out split, which no training "
+                                         "draws from; in the built-in domains harder problems "
+                                         "than the test's.");
+  if (spec.prompt_variants > 0)
+    terms.emplace_back("Other wordings", "The test items once more with the question put in other "
+                                         "words. Training used the standard wording alone.");
   if (std::all_of(spec.methods.begin(), spec.methods.end(),
                   [](Method method) { return method == Method::sl; }))
     return terms;
@@ -104,7 +112,12 @@ std::vector<std::pair<std::string, std::string>> definitions(const study::StudyS
   return terms;
 }
 
+bool imported(const study::StudyResult& result) { return result.xfer_version.empty(); }
+
 Reproduction reproduction(const Report& report) {
+  if (imported(report.result))
+    return {"", "The scores were measured elsewhere: how is known to those who did. xfer's "
+                "importers make this report of the same scores again (xfer import)."};
   // Threads and prices never change a result, and equal studies make equal pages on any machine.
   study::StudySpec spec = report.result.spec;
   spec.threads = 0;

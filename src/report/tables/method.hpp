@@ -17,6 +17,10 @@ struct Reproduction {
   std::string file;
   std::string command;
 };
+/// Of scores measured elsewhere, of whose training nothing is known.
+bool imported(const study::StudyResult& result);
+
+/// For imported scores `file` is empty and `command` a sentence.
 Reproduction reproduction(const Report& report);
 
 /// One answer of the baseline beside the transfer model's to the same item.

@@ -1,8 +1,8 @@
 // Reasons of undefined metrics, printed once below a table.
 #pragma once
 
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 #include "report/tables/tables.hpp"
 
 #include <algorithm>

@@ -1,7 +1,8 @@
 #include "report/tables/tables.hpp"
 
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
+#include "report/tables/method.hpp"
 #include "report/tables/table_notes.hpp"
 
 #include <algorithm>
@@ -189,6 +190,13 @@ Table settings_table(const study::StudyResult& result) {
     table.rows.push_back({name, std::move(value)});
   };
   row("Study", clean_text(s.name));
+  if (imported(result)) {
+    row("Model", clean_text(result.model_name));
+    row("Conditions", joined(conditions));
+    row("Seeds", joined(seeds));
+    row("Training and testing", "done elsewhere: not known here");
+    return table;
+  }
   row("Model", clean_text(result.model_name) + " (" + clean_text(s.model) + ")" +
                    and_parameters(result.model_parameters));
   row("Renderer", clean_text(s.renderer));

@@ -1,5 +1,5 @@
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 #include "report/tables/table_notes.hpp"
 #include "report/tables/tables.hpp"
 
