@@ -9,10 +9,9 @@ inline constexpr int ledger_schema_version = 4;
 
 /// `facts` decide a run; `about` describes it. Rows of legs, evaluations and conditions are the
 /// plan, numbered as there; the rest is what has been done. `method`, `condition`, `learning` and
-/// `split` hold names,
-/// `kind` those of `FurtherTest`. Money is in billionths of a dollar: `reservations` are calls under way (or
-/// cut off), `spending` sums the settled ones, of which the `pending` paid for work that is not
-/// committed yet.
+/// `split` hold names, `kind` those of `FurtherTest`. Money is in billionths of a dollar:
+/// `reservations` are calls under way (or cut off), `spending` sums the settled ones, of which the
+/// `pending` paid for work that is not committed yet.
 inline constexpr std::string_view ledger_schema = R"sql(
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -154,7 +154,8 @@ std::string intervals_svg(const std::string& title, const std::string& descripti
   }
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const double at = top + step * (static_cast<double>(i) + 0.5);
-    chart_text(svg, left - 8, at + 4, clip_text(lines[i].label, label_characters_max), {11, "ink", "end", false});
+    chart_text(svg, left - 8, at + 4, clip_text(lines[i].label, label_characters_max),
+               {11, "ink", "end", false});
     chart_line(svg, x.position(lines[i].value.lower, left, right), at,
                x.position(lines[i].value.upper, left, right), at, "axis");
     svg.empty("circle", {{"cx", coordinate(x.position(lines[i].value.value, left, right))},

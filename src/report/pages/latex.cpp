@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <string>
 #include <string_view>
@@ -76,6 +77,22 @@ std::string escape_latex(std::string_view raw) {
   return out;
 }
 
+/// The same, and a hash may go on in the next line after every 16 characters.
+std::string breakable(std::string_view text) {
+  constexpr std::size_t piece = 16;
+  std::string out;
+  std::size_t run = 0;
+  std::size_t from = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    run = std::isalnum(static_cast<unsigned char>(text[at])) != 0 ? run + 1 : 0;
+    if (run != piece) continue;
+    out += escape_latex(text.substr(from, at + 1 - from)) + "\\allowbreak{}";
+    from = at + 1;
+    run = 0;
+  }
+  return out + escape_latex(text.substr(from));
+}
+
 /// A float as wide as the page allows; nothing for a table without rows.
 std::string table_text(const Table& table, const std::string& label, bool words = false) {
   if (table.rows.empty()) return "";
@@ -88,7 +105,7 @@ std::string table_text(const Table& table, const std::string& label, bool words 
   const auto line = [&](const std::vector<std::string>& values) {
     out += "{}";  // a bracket after the line break before would be its argument
     for (std::size_t c = 0; c < values.size(); ++c)
-      out += (c > 0 ? " & " : "") + escape_latex(values[c]);
+      out += (c > 0 ? " & " : "") + (words ? breakable(values[c]) : escape_latex(values[c]));
     out += " \\\\\n";
   };
   line(table.head);
@@ -107,6 +124,7 @@ std::string figure_text(const std::string& name, const std::string& caption) {
          escape_latex(caption) + "}\n\\label{fig:" + name + "}\n\\end{figure}}{}\n\n";
 }
 
+/// `\fitwidth` makes a table smaller that is too wide for the page.
 constexpr std::string_view preamble = R"(\documentclass[11pt,a4paper]{article}
 \usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
@@ -116,7 +134,6 @@ constexpr std::string_view preamble = R"(\documentclass[11pt,a4paper]{article}
 \usepackage{booktabs}
 \usepackage{graphicx}
 \usepackage[hidelinks]{hyperref}
-% A table that is too wide for the page is made smaller.
 \newsavebox{\widetable}
 \newcommand{\fitwidth}{\ifdim\wd\widetable>\textwidth
   \resizebox{\textwidth}{!}{\usebox{\widetable}}\else\usebox{\widetable}\fi}
