@@ -70,7 +70,7 @@ void bind_metrics(py::module_& module) {
       .def_readonly("source_normalised", &TransferMetrics::source_normalised,
                     "gain / gain of the same training on the source's own items")
       .def_readonly("forgetting", &TransferMetrics::forgetting,
-                    "S(transfer) - S(baseline) on the study's other targets")
+                    "S(transfer) - S(baseline) on the study's other domains")
       .def_readonly("sequential_forgetting", &TransferMetrics::sequential_forgetting,
                     "S(sequential) - S(transfer) on the source's items")
       .def_readonly("asymmetry", &TransferMetrics::asymmetry, "gain - gain of the reverse pair")

@@ -986,6 +986,9 @@ class StudySpec:
     items: int
     validation_items: int
     eval_every: int
+    held_out_items: int
+    prompt_variants: int
+    forgetting_items: int
     shots: int
     max_answer_tokens: int
     scoring: str
@@ -1043,6 +1046,9 @@ class StudySpec:
         items: int = ...,
         validation_items: int = ...,
         eval_every: int = ...,
+        held_out_items: int = ...,
+        prompt_variants: int = ...,
+        forgetting_items: int = ...,
         shots: int = ...,
         max_answer_tokens: int = ...,
         scoring: str = ...,

@@ -187,32 +187,49 @@ def cost(result: Result) -> Figure | None:
         if row["tokens"] is None or not cell.accuracy.gain.defined:
             continue
         spent = _spent(row) if dollars else row["tokens"] / 1e6
-        name = f"{cell.source} → {cell.target}"
+        name = _title(result, cell)
         points.append((name, (spent, spent, spent), _percent(cell.accuracy.gain)))
     unit = "US dollars at list prices" if dollars else "million tokens"
     return _scatter(points, f"spent on the transfer condition ({unit})", "gain (points)")
 
 
 def forgetting(result: Result) -> Figure | None:
-    """The change on the study's other targets, one line per cell."""
-    lines = [
-        (f"{c.source} → {c.target}", _percent(c.accuracy.forgetting))
-        for c in result.cells
-        if c.accuracy.forgetting.defined
-    ]
-    return _intervals(lines, "change on other targets (points)")
+    """The change on the study's other domains, one line per cell; and "source again", the change on
+    the source by the second stage of sequential training."""
+    lines = []
+    for cell in result.cells:
+        name = _title(result, cell)
+        if cell.accuracy.forgetting.defined:
+            lines.append((name, _percent(cell.accuracy.forgetting)))
+        if cell.accuracy.sequential_forgetting.defined:
+            lines.append((f"{name}, source again", _percent(cell.accuracy.sequential_forgetting)))
+    return _intervals(lines, "change (points)")
 
 
 def robustness(result: Result) -> Figure | None:
-    """The gain under each wording of the prompt, one line per cell and wording."""
+    """The gain over the wordings of the prompt, one line per cell: a ring for each wording, the
+    disc is their median."""
     lines = []
+    rings = []
     for cell in result.cells:
         if cell.robustness is None:
             continue
-        for name, gain in zip(cell.robustness.names, cell.robustness.gains, strict=True):
-            values = (100 * gain.value, 100 * gain.lower, 100 * gain.upper)
-            lines.append((f"{cell.source} → {cell.target}, {name}", values))
-    return _intervals(lines, "gain (points)")
+        median = cell.robustness.median
+        middle = (100 * median.value, 100 * median.lower, 100 * median.upper)
+        lines.append((_title(result, cell), middle))
+        rings.append([100 * gain.value for gain in cell.robustness.gains])
+    return _intervals(lines, "gain (points)", rings)
+
+
+def held_out(result: Result) -> Figure | None:
+    """The gain on held-out items, one line per cell; the ring is the gain on the test items."""
+    lines = []
+    rings = []
+    for cell in result.cells:
+        if cell.accuracy.held_out_gain.defined and cell.accuracy.gain.defined:
+            lines.append((_title(result, cell), _percent(cell.accuracy.held_out_gain)))
+            rings.append([_percent(cell.accuracy.gain)[0]])
+    return _intervals(lines, "gain (points)", rings)
 
 
 def save_all(
@@ -228,6 +245,7 @@ def save_all(
         "cost": lambda: cost(result),
         "forgetting": lambda: forgetting(result),
         "robustness": lambda: robustness(result),
+        "held_out": lambda: held_out(result),
     }
     for number, (cell, found) in enumerate(
         zip(result.cells, result.study.cells, strict=True), start=1
@@ -291,6 +309,12 @@ def _metric_text(metric: _native.Metric) -> str:
     return f"{value:+.1f}\n[{low:.1f}, {high:.1f}]"
 
 
+def _title(result: Result, cell: _native.CellReport) -> str:
+    """As the report names a cell: with its method where the study has several."""
+    method = f", {cell.method}" if len(result.spec.methods) > 1 else ""
+    return f"{cell.source} → {cell.target}{method}"
+
+
 def _percent(metric: _native.Metric) -> _Interval:
     value, lower, upper = metric.value, metric.lower, metric.upper
     assert value is not None and lower is not None and upper is not None
@@ -339,7 +363,9 @@ def _draw_diagonal(axes: Axes) -> None:
     axes.set_aspect("equal")
 
 
-def _intervals(lines: list[tuple[str, _Interval]], label: str) -> Figure | None:
+def _intervals(
+    lines: list[tuple[str, _Interval]], label: str, rings: list[list[float]] | None = None
+) -> Figure | None:
     if not lines:
         return None
     plt = _pyplot()
@@ -350,6 +376,8 @@ def _intervals(lines: list[tuple[str, _Interval]], label: str) -> Figure | None:
         for y, (_, (value, low, high)) in enumerate(lines):
             axes.plot([low, high], [y, y], color="#6e7781", lw=1)
             axes.plot([value], [y], "o", color=CONDITION_COLOURS["transfer"], ms=4)
+            for ring in rings[y] if rings else ():
+                axes.plot([ring], [y], "o", mfc="none", mec="#1b1f24", mew=0.8, ms=4)
         axes.set_yticks(range(len(lines)), [_safe(name) for name, _ in lines], fontsize=7.5)
         axes.set(ylim=(len(lines) - 0.4, -0.6), xlabel=label)
     return figure

@@ -36,6 +36,10 @@ const std::vector<stats::SimilarityMeasure>& known_measures() {
        "sources of one target",
        "model"},
       {"task2vec", "Task2Vec distance", false, false, symmetric, "model"},
+      {"task2vec_asymmetric", "asymmetric Task2Vec distance", false, true,
+       "the distance less 0.15 times the source's distance to a trivial task: sources that ask "
+       "more of the model are closer",
+       "model"},
       {"cross_perplexity", "cross-perplexity, bits per byte", false, true,
        "bits per byte of the target's answers under a model trained on the source, less those "
        "under the untrained model",

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <optional>
 
 namespace xfer::similarity {
@@ -70,6 +71,34 @@ void set_labels(const std::vector<std::int32_t>& first_tokens, ModelInputs& inpu
     inputs.labels.push_back(known == numbers.end() ? classes : known->second);
   }
   inputs.classes = static_cast<std::size_t>(classes) + (others ? 1 : 0);
+}
+
+/// The diagonal of the Fisher information, summed over the weights of each output.
+std::vector<double> fisher_of_outputs(const ModelProfile& profile) {
+  const std::vector<double>& each = profile.gradients.mean_square;
+  const auto group = static_cast<std::size_t>(profile.rank);
+  std::vector<double> sums;
+  for (std::size_t first = 0; first < each.size(); first += group) {
+    double& sum = sums.emplace_back(0.0);
+    for (std::size_t i = first; i < std::min(first + group, each.size()); ++i) sum += each[i];
+  }
+  return sums;
+}
+
+/// 1 - cos(f / (f + g), g / (f + g)).
+double fisher_distance(const std::vector<double>& f, const std::vector<double>& g) {
+  double product = 0.0;
+  double square_f = 0.0;
+  double square_g = 0.0;
+  for (std::size_t i = 0; i < f.size(); ++i) {
+    if (f[i] + g[i] <= 0.0) continue;
+    const double u = f[i] / (f[i] + g[i]);
+    const double v = g[i] / (f[i] + g[i]);
+    product += u * v;
+    square_f += u * u;
+    square_g += v * v;
+  }
+  return 1.0 - cosine(product, square_f, square_g);
 }
 
 }  // namespace
@@ -164,27 +193,16 @@ double head_logme(const ModelProfile& source, const ModelProfile& target) {
 }
 
 double task2vec_distance(const ModelProfile& a, const ModelProfile& b) {
-  const std::vector<double>& f = a.gradients.mean_square;
-  const std::vector<double>& g = b.gradients.mean_square;
-  const auto group = static_cast<std::size_t>(a.rank);
-  double product = 0.0;
-  double square_a = 0.0;
-  double square_b = 0.0;
-  for (std::size_t first = 0; first < f.size(); first += group) {
-    double x = 0.0;
-    double y = 0.0;
-    for (std::size_t i = first; i < std::min(first + group, f.size()); ++i) {
-      x += f[i];
-      y += g[i];
-    }
-    if (x + y <= 0.0) continue;
-    const double u = x / (x + y);
-    const double v = y / (x + y);
-    product += u * v;
-    square_a += u * u;
-    square_b += v * v;
-  }
-  return 1.0 - cosine(product, square_a, square_b);
+  return fisher_distance(fisher_of_outputs(a), fisher_of_outputs(b));
+}
+
+double task2vec_asymmetric(const ModelProfile& source, const ModelProfile& target) {
+  constexpr double share = 0.15;
+  const std::vector<double> fisher = fisher_of_outputs(source);
+  const double mean = std::accumulate(fisher.begin(), fisher.end(), 0.0) /
+                      static_cast<double>(std::max<std::size_t>(fisher.size(), 1));
+  const std::vector<double> even(fisher.size(), mean);
+  return fisher_distance(fisher, fisher_of_outputs(target)) - share * fisher_distance(fisher, even);
 }
 
 double gradient_cosine(const ModelProfile& source, const ModelProfile& target) {

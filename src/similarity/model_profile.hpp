@@ -55,6 +55,10 @@ double head_logme(const ModelProfile& source, const ModelProfile& target);
 /// 1 - cos(F_a / (F_a + F_b), F_b / (F_a + F_b)) of the diagonals of the empirical Fisher
 /// information (Achille et al. 2019, section 3), averaged over each output's weights.
 double task2vec_distance(const ModelProfile& a, const ModelProfile& b);
+/// The asymmetric variant (there): d(source, target) - 0.15 d(source, trivial task),
+/// which brings sources that ask much of the model closer. The trivial task has the source's
+/// information spread evenly over the outputs.
+double task2vec_asymmetric(const ModelProfile& source, const ModelProfile& target);
 /// Cosine of mean gradients in the metric of the source's Adam: the product is that of the source's
 /// preconditioned gradient with the target's gradient (LESS: Xia et al. 2024, arXiv 2402.04333,
 /// section 3), the lengths are taken in the same metric, so that no target is closer than the

@@ -119,7 +119,9 @@ private:
     return std::any_of(table_.measures.begin(), table_.measures.end(),
                        [&](const SimilarityMeasure& m) { return m.basis == basis; });
   }
-  bool wants_gradients() const { return wants("gradient_cosine") || wants("task2vec"); }
+  bool wants_gradients() const {
+    return wants("gradient_cosine") || wants("task2vec") || wants("task2vec_asymmetric");
+  }
   bool wants_hidden() const {
     for (const char* name : {"centroid_cosine", "mmd2", "proxy_a_distance", "leep", "logme"})
       if (wants(name)) return true;
@@ -279,12 +281,13 @@ private:
   Value model_value(const std::string& measure, std::size_t s, std::size_t t) const {
     const ModelProfile& a = profiles_[s];
     const ModelProfile& b = profiles_[t];
-    if (measure == "gradient_cosine" || measure == "task2vec") {
+    if (measure == "gradient_cosine" || measure.starts_with("task2vec")) {
       for (const std::size_t i : {s, t})
         if (inputs_[i].data.empty())
           return undefined("no example of " + domains_[i].name + " has at most " +
                            std::to_string(options_.tokens_max) + " tokens");
-      return measure == "task2vec" ? task2vec_distance(a, b) : gradient_cosine(a, b);
+      if (measure == "gradient_cosine") return gradient_cosine(a, b);
+      return measure == "task2vec" ? task2vec_distance(a, b) : task2vec_asymmetric(a, b);
     }
     if (measure == "centroid_cosine") return centroid_cosine(a, b);
     if (measure == "mmd2") return hidden_mmd2(a, b, bandwidth_);

@@ -97,7 +97,7 @@ task<std::shared_ptr<Sampler>> StudyRun::base_sampler() {
 task<void> StudyRun::run_evaluation(std::size_t index, std::shared_ptr<Sampler> sampler) {
   const PlannedEvaluation& planned = plan_.evaluations[index];
   const auto executor = co_await boost::asio::this_coro::executor;
-  ItemQueue queue(index, Protocol(spec_, materials_, planned.domain), executor);
+  ItemQueue queue(index, Protocol(spec_, materials_, planned.domain, planned.wording), executor);
   queue.sampler = std::move(sampler);
   queue.items = evaluation_items(queue.protocol.domain(), planned.split, planned.items);
   const std::vector<bool> done = ledger_.items_done(index, planned.items);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <thread>
 #include <tuple>
 
@@ -117,7 +118,7 @@ private:
   }
 
   TokenForecast tested(const PlannedEvaluation& e) {
-    const ItemTokens& items = item_tokens(e.domain, e.split, e.items);
+    const ItemTokens& items = item_tokens(e);
     TokenForecast tokens;
     tokens.prefill = exactly(items.prompts + items.references);
     tokens.sample = {std::min(items.answers * short_answer, items.answers_max),
@@ -125,15 +126,15 @@ private:
     return tokens;
   }
 
-  const ItemTokens& item_tokens(const std::string& domain, Split split, int items) {
-    const auto key = std::tuple(domain, split, items);
+  const ItemTokens& item_tokens(const PlannedEvaluation& e) {
+    const auto key = std::tuple(e.domain, e.split, e.items, e.wording);
     if (const auto known = counted_.find(key); known != counted_.end()) return known->second;
-    const Protocol protocol(spec_, materials_, domain);
-    return counted_[key] = count(protocol, split, items);
+    const Protocol protocol(spec_, materials_, e.domain, e.wording);
+    return counted_[key] = count(protocol, e.split, e.items);
   }
 
   const ItemTokens& training_probe(const std::string& domain) {
-    const auto key = std::tuple(domain, Split::train, 0);
+    const auto key = std::tuple(domain, Split::train, 0, 0);
     if (const auto known = counted_.find(key); known != counted_.end()) return known->second;
     const Protocol protocol = reinforcement_protocol(spec_, materials_, domain);
     return counted_[key] = count(protocol, Split::train, probe_problems);
@@ -159,7 +160,7 @@ private:
   const Materials& materials_;
   const Plan& plan_;
   const std::atomic<bool>* stop_;
-  std::map<std::tuple<std::string, Split, int>, ItemTokens> counted_;
+  std::map<std::tuple<std::string, Split, int, int>, ItemTokens> counted_;
   std::map<std::tuple<std::vector<std::string>, Corruption, std::uint64_t, int>, Range> trained_;
 };
 
@@ -199,14 +200,19 @@ double hours_of(double units, const StudySpec& spec, std::int64_t parameters) {
 /// Twice the test items, or one more seed: what each costs and what it lets be seen.
 void add_advice(Forecast& forecast, const StudySpec& spec, const Plan& plan,
                 std::int64_t parameters) {
+  std::set<std::size_t> growing;  // the evaluations of `eval.items`
+  for (const PlannedCondition& condition : plan.conditions) {
+    growing.insert(condition.evaluation);
+    for (const PlannedTest& test : condition.further)
+      if (test.kind == FurtherTest::wording) growing.insert(test.evaluation);
+  }
   double test_units = 0.0;
   double seed_units = 0.0;
   double test_share = 0.0;
   for (std::size_t i = 0; i < plan.evaluations.size(); ++i) {
     const PlannedEvaluation& e = plan.evaluations[i];
     if (e.leg) seed_units += e.units;
-    if (e.split != Split::test) continue;
-    test_units += e.units;
+    if (growing.contains(i)) test_units += e.units;
   }
   for (const PlannedLeg& leg : plan.legs) seed_units += leg.units;
   double all_test = 0.0;

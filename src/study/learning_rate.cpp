@@ -124,6 +124,7 @@ StudySpec probe_of(const StudySpec& spec, Method method) {
   probe.seeds = {spec.seeds.front()};
   probe.items = spec.validation_items > 0 ? spec.validation_items : validation_items_default;
   probe.validation_items = 0;
+  probe.held_out_items = probe.prompt_variants = probe.forgetting_items = 0;
   probe.learning_rate_search.clear();
   probe.rl.learning_rate_search.clear();
   return probe;

@@ -55,6 +55,7 @@ void insert_plan(Sqlite& database, const Plan& plan, const StudySpec& spec) {
   Statement condition(database, "INSERT INTO conditions VALUES(?, ?, ?, ?, ?, ?, ?)");
   Statement stage(database, "INSERT INTO stages VALUES(?, ?, ?)");
   Statement point(database, "INSERT INTO curve_points VALUES(?, ?, ?)");
+  Statement further(database, "INSERT INTO further_tests VALUES(?, ?, ?, ?, ?)");
   for (std::size_t i = 0; i < plan.conditions.size(); ++i) {
     const PlannedCondition& c = plan.conditions[i];
     const auto& [source, target] = spec.pairs[c.pair];
@@ -65,6 +66,11 @@ void insert_plan(Sqlite& database, const Plan& plan, const StudySpec& spec) {
       stage.bind(1, id_of(i)).bind(2, s.steps_before).bind(3, id_of(s.leg)).run();
     for (const PlannedPoint& p : c.curve)
       point.bind(1, id_of(i)).bind(2, p.step).bind(3, id_of(p.evaluation)).run();
+    for (std::size_t k = 0; k < c.further.size(); ++k) {
+      const PlannedTest& t = c.further[k];
+      further.bind(1, id_of(i)).bind(2, id_of(k)).bind(3, to_string(t.kind)).bind(4, t.name);
+      further.bind(5, id_of(t.evaluation)).run();
+    }
   }
 }
 

@@ -5,13 +5,13 @@
 
 namespace xfer::study {
 
-inline constexpr int ledger_schema_version = 3;
+inline constexpr int ledger_schema_version = 4;
 
 /// `facts` decide a run; `about` describes it. Rows of legs, evaluations and conditions are the
 /// plan, numbered as there; the rest is what has been done. `method`, `condition`, `learning` and
-/// `split` hold names. Money is in billionths of a dollar: `reservations` are calls under way (or
-/// cut off), `spending` sums the settled ones, of which the `pending` paid for work that is not
-/// committed yet.
+/// `split` hold names, `kind` those of `FurtherTest`. Money is in billionths of a dollar:
+/// `reservations` are calls under way (or cut off), `spending` sums the settled ones, of which the
+/// `pending` paid for work that is not committed yet.
 inline constexpr std::string_view ledger_schema = R"sql(
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -57,6 +57,10 @@ CREATE TABLE conditions(id INTEGER PRIMARY KEY, source TEXT NOT NULL, target TEX
 CREATE TABLE curve_points(condition INTEGER NOT NULL REFERENCES conditions(id),
   step INTEGER NOT NULL, evaluation INTEGER NOT NULL REFERENCES evaluations(id),
   PRIMARY KEY(condition, step)) WITHOUT ROWID;
+CREATE TABLE further_tests(condition INTEGER NOT NULL REFERENCES conditions(id),
+  position INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+  evaluation INTEGER NOT NULL REFERENCES evaluations(id), PRIMARY KEY(condition, position))
+  WITHOUT ROWID;
 CREATE TABLE stages(condition INTEGER NOT NULL REFERENCES conditions(id),
   steps_before INTEGER NOT NULL, leg INTEGER NOT NULL REFERENCES legs(id),
   PRIMARY KEY(condition, leg)) WITHOUT ROWID;

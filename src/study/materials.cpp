@@ -29,6 +29,14 @@ void need(const domains::Domain& domain, Split split, const std::string& why) {
                                     std::string(to_string(split)) + " split is empty; " + why);
 }
 
+void need_wordings(const domains::Domain& domain, int variants) {
+  if (static_cast<std::size_t>(variants) < domain.prompts.size()) return;
+  throw Error(Errc::invalid_argument,
+              "study: eval.prompt_variants asks for " + std::to_string(variants) +
+                  " wordings besides the standard one, but domain " + domain.name + " has " +
+                  std::to_string(domain.prompts.size() - 1));
+}
+
 }  // namespace
 
 void check(const StudySpec& spec, const DomainSet& own) {
@@ -51,6 +59,9 @@ DomainSet open_domains(const StudySpec& spec, const DomainSet& own) {
     if (spec.validation_items > 0)
       need(all.at(target), Split::validation,
            "set eval.validation_items = 0 to do without learning curves");
+    if (spec.held_out_items > 0)
+      need(all.at(target), Split::heldout, "set eval.held_out_items = 0 to do without");
+    need_wordings(all.at(target), spec.prompt_variants);
     for (const Condition condition : spec.conditions) {
       for (const Method method : spec.methods) {
         for (const Stage& stage : stages(condition, method)) {
@@ -63,6 +74,9 @@ DomainSet open_domains(const StudySpec& spec, const DomainSet& own) {
       }
     }
   }
+  for (const auto& [name, domain] : all)
+    if (spec.forgetting_items > 0)
+      need(domain, Split::test, "set eval.forgetting_items = 0 to do without");
   return all;
 }
 

@@ -3,6 +3,7 @@
 #include "study/match.hpp"
 #include "study/problems.hpp"
 #include "study/protocol.hpp"
+#include "study/utf8.hpp"
 
 #include "xfer/error.hpp"
 #include "xfer/hash.hpp"
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 namespace xfer::study {
 namespace {
@@ -19,6 +21,27 @@ namespace {
 constexpr double training_cost = 3.0;
 constexpr double sampling_cost = 3.0;
 constexpr std::size_t probe_examples = 16;
+
+/// Where a model state is tested.
+struct TestSet {
+  std::string domain;
+  Split split = Split::test;
+  int items = 0;
+  int wording = 0;
+};
+
+constexpr std::size_t wording_bytes_max = 60;
+
+/// "2: Question: … Answer:"
+std::string wording_name(const domains::Domain& domain, int wording) {
+  const domains::PromptTemplate& prompt = domain.prompts.at(static_cast<std::size_t>(wording));
+  std::string text = std::to_string(wording + 1) + ": " + prompt.before + " … " + prompt.after;
+  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  const auto twice = [](char a, char b) { return a == ' ' && b == ' '; };
+  text.erase(std::unique(text.begin(), text.end(), twice), text.end());
+  if (text.size() > wording_bytes_max) text.resize(wording_bytes_max);
+  return to_valid_utf8(text);
+}
 
 /// Mean lengths of a domain's prompts and answers in tokens.
 struct Lengths {
@@ -34,7 +57,9 @@ public:
                                         [](Method method) { return method != Method::sl; });
     for (const auto& [name, domain] : materials.domains) {
       check_stop();
-      protocols_.emplace(name, Protocol(spec, materials, name));
+      for (int wording = 0; wording <= spec.prompt_variants; ++wording)
+        if (static_cast<std::size_t>(wording) < domain.prompts.size())
+          protocols_.try_emplace({name, wording}, spec, materials, name, wording);
       training_hashes_.emplace(name, training_data_hash(materials, name));
       lengths_.emplace(name, measure(name));
       if (reinforced)
@@ -63,7 +88,7 @@ private:
 
   Lengths measure(const std::string& name) const {
     const domains::Domain& domain = materials_.domains.at(name);
-    const Protocol& protocol = protocols_.at(name);
+    const Protocol& protocol = protocols_.at({name, 0});
     Split split = Split::test;
     if (domain.dataset->size(split) == 0) split = Split::train;
     Lengths lengths;
@@ -86,8 +111,9 @@ private:
         PlannedCondition baseline;
         baseline.pair = pair;
         baseline.method = method;
-        baseline.evaluation =
-            evaluation(std::nullopt, 0, spec_.pairs[pair].second, Split::test, spec_.items);
+        baseline.evaluation = evaluation(
+            std::nullopt, 0, {spec_.pairs[pair].second, Split::test, spec_.items});
+        add_further_tests(baseline, std::nullopt);
         plan_.conditions.push_back(baseline);
       }
     }
@@ -115,7 +141,8 @@ private:
       steps_before += steps;
     }
     planned.evaluation =
-        evaluation(last, plan_.legs[*last].steps, target, Split::test, spec_.items);
+        evaluation(last, plan_.legs[*last].steps, {target, Split::test, spec_.items});
+    add_further_tests(planned, last);
     plan_.conditions.push_back(planned);
   }
 
@@ -123,7 +150,35 @@ private:
                  int step, const std::string& target) {
     if (spec_.validation_items == 0) return;
     planned.curve.push_back(
-        {total_step, evaluation(leg, step, target, Split::validation, spec_.validation_items)});
+        {total_step,
+         evaluation(leg, step, {target, Split::validation, spec_.validation_items})});
+  }
+
+  /// Held-out items, other wordings and other domains, as the study asks for them.
+  void add_further_tests(PlannedCondition& planned, std::optional<std::size_t> leg) {
+    const auto& [source, target] = spec_.pairs[planned.pair];
+    const auto is = [&](auto... any) { return ((planned.condition == any) || ...); };
+    const auto add = [&](FurtherTest kind, std::string name, const TestSet& set) {
+      const int step = leg ? plan_.legs[*leg].steps : 0;
+      planned.further.push_back({kind, std::move(name), evaluation(leg, step, set)});
+    };
+    const bool compared = is(Condition::baseline, Condition::transfer);
+    if (compared && spec_.held_out_items > 0)
+      add(FurtherTest::held_out, "", {target, Split::heldout, spec_.held_out_items});
+    for (int wording = 1; compared && wording <= spec_.prompt_variants; ++wording)
+      add(FurtherTest::wording, wording_name(materials_.domains.at(target), wording),
+          {target, Split::test, spec_.items, wording});
+    if (spec_.forgetting_items == 0) return;
+    if (compared || is(Condition::direct, Condition::sequential))
+      add(FurtherTest::other_domain, source, {source, Split::test, spec_.forgetting_items});
+    for (const auto& [name, domain] : materials_.domains)
+      if (compared && name != source && !tested_after(source, name))
+        add(FurtherTest::other_domain, name, {name, Split::test, spec_.forgetting_items});
+  }
+
+  bool tested_after(const std::string& source, const std::string& target) const {
+    return std::find(spec_.pairs.begin(), spec_.pairs.end(), std::pair(source, target)) !=
+           spec_.pairs.end();
   }
 
   std::size_t leg(Condition condition, const Stage& stage, const std::string& source,
@@ -243,32 +298,33 @@ private:
     return text + ", seed " + std::to_string(leg.seed);
   }
 
-  std::size_t evaluation(std::optional<std::size_t> leg, int step, const std::string& domain,
-                         Split split, int items) {
-    const domains::Domain& data = materials_.domains.at(domain);
+  std::size_t evaluation(std::optional<std::size_t> leg, int step, const TestSet& set) {
+    const domains::Domain& data = materials_.domains.at(set.domain);
     PlannedEvaluation e;
     e.leg = leg;
     e.step = step;
-    e.domain = domain;
-    e.split = split;
+    e.domain = set.domain;
+    e.split = set.split;
+    e.wording = set.wording;
     e.items = static_cast<int>(
-        std::min(data.dataset->size(split), static_cast<std::size_t>(items)));
-    e.protocol_hash = protocols_.at(domain).hash();
+        std::min(data.dataset->size(set.split), static_cast<std::size_t>(set.items)));
+    e.protocol_hash = protocols_.at({set.domain, set.wording}).hash();
     e.key = HashBuilder("evaluation/1")
                 .field("state", leg ? plan_.legs[*leg].key : materials_.model_hash)
                 .field("backend", materials_.backend_version)
                 .field("step", step)
-                .field("split", to_string(split))
-                .field("manifest", data.dataset->manifest_hash(split))
+                .field("split", to_string(set.split))
+                .field("manifest", data.dataset->manifest_hash(set.split))
                 .field("items", e.items)
                 .field("protocol", e.protocol_hash)
                 .hex();
     if (const auto known = evaluation_by_key_.find(e.key); known != evaluation_by_key_.end())
       return known->second;
-    e.description = domain + " " + std::string(to_string(split)) + ": " +
+    e.description = set.domain + " " + std::string(to_string(set.split)) +
+                    (set.wording > 0 ? ", wording " + std::to_string(set.wording + 1) : "") + ": " +
                     (leg ? "after " + plan_.legs[*leg].description : "base model");
     if (leg && step != plan_.legs[*leg].steps) e.description += ", step " + std::to_string(step);
-    const Lengths& lengths = lengths_.at(domain);
+    const Lengths& lengths = lengths_.at(set.domain);
     e.units = e.items * (2.0 * lengths.prompt + lengths.answer + sampling_cost * lengths.answer);
     plan_.evaluations.push_back(e);
     return evaluation_by_key_[e.key] = plan_.evaluations.size() - 1;
@@ -278,7 +334,8 @@ private:
   const Materials& materials_;
   const std::atomic<bool>* stop_;
   BudgetMatch match_;
-  std::map<std::string, Protocol> protocols_;
+  /// By domain and wording.
+  std::map<std::pair<std::string, int>, Protocol> protocols_;
   std::map<std::string, std::string> training_hashes_;
   std::map<std::string, std::string> reinforcement_hashes_;
   std::map<std::string, Lengths> lengths_;
@@ -288,6 +345,15 @@ private:
 };
 
 }  // namespace
+
+std::string_view to_string(FurtherTest test) noexcept {
+  switch (test) {
+    case FurtherTest::held_out: return "held_out";
+    case FurtherTest::wording: return "wording";
+    case FurtherTest::other_domain: return "other_domain";
+  }
+  return "held_out";
+}
 
 Plan make_plan(const StudySpec& spec, const Materials& materials, const std::atomic<bool>* stop) {
   return Planner(spec, materials, stop).make();

@@ -10,10 +10,6 @@
 namespace xfer::study {
 namespace {
 
-std::string ask(const domains::Domain& domain, const std::string& question) {
-  return domain.prompts.front().apply(question);
-}
-
 /// The question without its options, and the text of the right one, for items that are chosen.
 std::string stem_of(const Example& example) {
   const auto stem = example.extra.find("stem");
@@ -47,8 +43,10 @@ std::size_t end_of_answer(const std::string& answer, const std::vector<std::stri
 
 }  // namespace
 
-Protocol::Protocol(const StudySpec& spec, const Materials& materials, const std::string& domain)
+Protocol::Protocol(const StudySpec& spec, const Materials& materials, const std::string& domain,
+                   int wording)
     : domain_(&materials.domains.at(domain)),
+      wording_(static_cast<std::size_t>(wording)),
       renderer_(materials.renderer.get()),
       tokenizer_(&materials.tokenizer),
       choice_(spec.scoring == "generate"
@@ -67,7 +65,7 @@ Protocol::Protocol(const StudySpec& spec, const Materials& materials, const std:
                        domain_->stop_strings.end());
   for (const Example& shot : shot_examples(*domain_, spec.shots)) {
     const bool chosen = chooses(shot);
-    shots_.push_back({"user", ask(*domain_, chosen ? stem_of(shot) : shot.question)});
+    shots_.push_back({"user", asking().apply(chosen ? stem_of(shot) : shot.question)});
     const std::vector<std::string> options =
         chosen ? option_texts(shot) : std::vector<std::string>();
     shots_.push_back(
@@ -78,7 +76,7 @@ Protocol::Protocol(const StudySpec& spec, const Materials& materials, const std:
 
 std::vector<std::int32_t> Protocol::prompt(const Example& example) const {
   std::vector<text::Message> messages = shots_;
-  messages.push_back({"user", ask(*domain_, example.question)});
+  messages.push_back({"user", asking().apply(example.question)});
   return renderer_->generation_prompt(messages);
 }
 
@@ -96,7 +94,7 @@ std::vector<Reference> Protocol::options(const Example& example, bool nothing_as
 Reference Protocol::reference(const std::string& id, const std::string& question,
                               const std::string& reply) const {
   std::vector<text::Message> messages = shots_;
-  messages.push_back({"user", ask(*domain_, question)});
+  messages.push_back({"user", asking().apply(question)});
   messages.push_back({"assistant", reply});
   const text::RenderedExample rendered = renderer_->supervised_example(messages);
   Reference reference;
@@ -136,8 +134,8 @@ std::string Protocol::answer_text(const std::vector<std::int32_t>& completion) c
 
 std::string Protocol::compute_hash() const {
   HashBuilder hash("protocol/1");
-  hash.field("before", domain_->prompts.front().before)
-      .field("after", domain_->prompts.front().after)
+  hash.field("before", asking().before)
+      .field("after", asking().after)
       .field("renderer", renderer_->content_hash())
       .field("tokenizer", tokenizer_->content_hash())
       .field("sampling", "greedy")
@@ -155,7 +153,7 @@ text::RenderedExample training_conversation(const domains::Domain& domain,
                                             const text::Renderer& renderer,
                                             const std::string& question,
                                             const std::string& solution) {
-  const std::vector<text::Message> messages = {{"user", ask(domain, question)},
+  const std::vector<text::Message> messages = {{"user", domain.prompts.front().apply(question)},
                                                {"assistant", solution}};
   return renderer.supervised_example(messages);
 }

@@ -29,7 +29,9 @@ struct Reference {
 /// Safe to call concurrently. Refers to the materials' domain: must not outlive it.
 class Protocol {
 public:
-  Protocol(const StudySpec& spec, const Materials& materials, const std::string& domain);
+  /// `wording` is the place of the prompt among the domain's.
+  Protocol(const StudySpec& spec, const Materials& materials, const std::string& domain,
+           int wording = 0);
 
   /// Tokens up to where the model starts to answer, few-shot examples included.
   std::vector<std::int32_t> prompt(const Example& example) const;
@@ -60,8 +62,10 @@ private:
   std::string compute_hash() const;
   Reference reference(const std::string& id, const std::string& question,
                       const std::string& reply) const;
+  const domains::PromptTemplate& asking() const { return domain_->prompts.at(wording_); }
 
   const domains::Domain* domain_;
+  std::size_t wording_;
   const text::Renderer* renderer_;
   const text::Tokenizer* tokenizer_;
   std::optional<grade::ChoiceScore> choice_;

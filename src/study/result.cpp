@@ -6,6 +6,7 @@
 #include "study/sqlite.hpp"
 
 #include "xfer/error.hpp"
+#include "xfer/study/plan.hpp"
 
 #include <charconv>
 #include <map>
@@ -116,6 +117,7 @@ private:
         evaluation.legs = legs_of(select.integer(0));
         cell.evaluations.push_back(std::move(evaluation));
       }
+      read_further_tests(select.integer(0), evaluation, cell);
       Curve curve = read_curve(select.integer(0));
       curve.condition = condition(select.text(1));
       curve.seed = static_cast<std::uint64_t>(select.integer(2));
@@ -123,6 +125,45 @@ private:
       if (!curve.points.empty() || !curve.rewards.empty()) cell.curves.push_back(std::move(curve));
     }
     return cell;
+  }
+
+  /// `about` says of which condition and seed.
+  void read_further_tests(std::int64_t condition_id, const EvaluationResult& about,
+                          CellResult& cell) {
+    Statement select(database_,
+                     "SELECT f.kind, f.name, e.id, e.protocol FROM further_tests f JOIN "
+                     "evaluations e ON e.id = f.evaluation WHERE f.condition = ? AND e.finished = "
+                     "1 ORDER BY f.position");
+    select.bind(1, condition_id);
+    while (select.step()) {
+      EvaluationResult evaluation;
+      evaluation.condition = about.condition;
+      evaluation.seed = about.seed;
+      evaluation.protocol_hash = select.text(3);
+      evaluation.items = items(select.integer(2));
+      evaluation.legs = legs_of(condition_id);
+      const std::string kind = select.text(0);
+      const std::string name = select.text(1);
+      if (kind == to_string(FurtherTest::held_out))
+        cell.held_out.push_back(std::move(evaluation));
+      else if (kind == to_string(FurtherTest::wording))
+        named(cell.variants, &PromptVariantResult::name, name)
+            .evaluations.push_back(std::move(evaluation));
+      else if (kind == to_string(FurtherTest::other_domain))
+        named(cell.other_domains, &OtherDomainResult::domain, name)
+            .evaluations.push_back(std::move(evaluation));
+      else
+        corrupt("unknown kind of test '" + kind + "'");
+    }
+  }
+
+  /// The one of that name, made where there is none.
+  template <class T>
+  static T& named(std::vector<T>& all, std::string T::* member, const std::string& name) {
+    for (T& one : all)
+      if (one.*member == name) return one;
+    all.emplace_back().*member = name;
+    return all.back();
   }
 
   std::vector<std::string> legs_of(std::int64_t condition_id) {

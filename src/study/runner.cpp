@@ -43,8 +43,8 @@ Facts facts_of(const StudySpec& spec, const Materials& materials) {
                       short_hash(materials.renderer->content_hash());
   facts["backend"] = materials.backend_version;
   for (const auto& [name, domain] : materials.domains)
-    for (const Split split : {Split::train, Split::validation, Split::test})
-      if (domain.dataset->size(split) > 0)
+    for (const Split split : all_splits)
+      if (domain.dataset->size(split) > 0 && (split != Split::heldout || spec.held_out_items > 0))
         facts["data of " + name + " (" + std::string(to_string(split)) + ")"] =
             short_hash(domain.dataset->manifest_hash(split));
   return facts;

@@ -167,6 +167,90 @@ def test_mean_scores_are_judged_by_their_runs(tmp_path: Path) -> None:
         importers.scores_from_csv(path)
 
 
+# The same paper's sources of RTE. Of them the means, PC (mean relative change), PM (share of seeds
+# above) and t of the gains are known; the counts are such as give all of these at once, so that
+# every formula has to be theirs. Welch's p hangs on digits that the stored scores do not have.
+RTE_SEEDS = (0.5884, 0.5921, 0.5957, 0.6137, 0.5812, 0.5957, 0.6029, 0.6209)
+RTE_SOURCES = {
+    "ANLI-r3": (
+        (183, 177, 172, 176, 179, 175, 177, 186),
+        (0.6431, 0.0442, 0.074174, 1.0, 6.956, 0.0002, 0.0),
+    ),
+    "QNLI": (
+        (180, 188, 179, 179, 177, 179, 172, 177),
+        (0.6457, 0.0469, 0.078947, 1.0, 5.694, 0.0007, 0.0),
+    ),
+    "SNLI": (
+        (178, 167, 176, 172, 164, 174, 174, 165),
+        (0.6182, 0.0194, 0.032928, 0.875, 2.266, 0.0578, 0.0341),
+    ),
+    "MRPC": (
+        (174, 168, 163, 171, 166, 161, 175, 164),
+        (0.6056, 0.0068, 0.011741, 0.625, 0.834, 0.4316, 0.4175),
+    ),
+    "IMDB": (
+        (158, 161, 158, 155, 146, 163, 146, 169),
+        (0.5668, -0.0320, -0.053510, 0.0, -3.519, 0.0097, 0.0171),
+    ),
+}
+
+
+def test_the_taskweb_table_comes_out(tmp_path: Path) -> None:
+    rows = ["trained_on,tested_on,seed,score,items"]
+    for seed, score in enumerate(RTE_SEEDS):
+        rows.append(f",RTE,{seed},{score},277")
+        for source, (counts, _) in RTE_SOURCES.items():
+            rows.append(f"{source},RTE,{seed},{counts[seed] / 277:.4f},277")
+    path = tmp_path / "taskweb.csv"
+    path.write_text("\n".join(rows) + "\n")
+    verdicts = {v.source: v for v in importers.scores_from_csv(path)}
+    for source, (_, printed) in RTE_SOURCES.items():
+        mean, gain, change, above, t, p, welch = printed
+        found = verdicts[source]
+        assert found.mean == pytest.approx(mean, abs=6e-5), source
+        assert found.gain.value == pytest.approx(gain, abs=1e-4), source
+        assert found.relative_change.value == pytest.approx(change, abs=6e-7), source
+        assert found.share_above.value == above, source
+        assert found.paired_t.value == pytest.approx(t, abs=6e-4), source
+        assert found.paired_p.value == pytest.approx(p, abs=2e-4), source
+        assert found.p == pytest.approx(welch, abs=3e-4), source
+    # A negative transfer is one after correction alone: IMDB has p = .017 among five cells.
+    assert [verdicts[s].verdict for s in ("ANLI-r3", "QNLI")] == ["gain", "gain"]
+    assert verdicts["IMDB"].verdict == "inconclusive"
+    assert verdicts["MRPC"].verdict == "inconclusive"
+
+
+# Cheng et al. 2025 (Guru, arXiv 2506.14965), Table 2: Qwen2.5-7B after 200 steps of reinforcement
+# learning on unfiltered against hard-filtered mathematics, with the items of each test.
+GURU = {
+    "MATH500": (75.8, 78.6, 500), "AMC": (52.1, 58.4, None), "AIME24": (15.8, 21.7, None),
+    "HumanEval": (82.3, 73.1, 164), "LCB": (11.1, 10.7, None), "HiTab": (56.5, 53.5, None),
+    "MultiHiertt": (32.0, 35.5, None),
+}  # fmt: skip
+
+
+def test_the_guru_table_comes_out(tmp_path: Path) -> None:
+    rows = ["trained_on,tested_on,seed,score,items"]
+    for test, (before, after, items) in GURU.items():
+        rows.append(f",{test},0,{before / 100},{items or ''}")
+        rows.append(f"filtered math,{test},0,{after / 100},{items or ''}")
+    path = tmp_path / "guru.csv"
+    path.write_text("\n".join(rows) + "\n")
+    verdicts = {v.target: v for v in importers.scores_from_csv(path)}
+    assert set(verdicts) == set(GURU)
+    for test, (before, after, items) in GURU.items():
+        found = verdicts[test]
+        assert found.mean == pytest.approx(after / 100)
+        if items is None:
+            assert found.verdict == "refused" and "one run each" in found.reason
+            continue
+        assert found.gain.value == pytest.approx((after - before) / 100)
+        # 9.2 points of HumanEval are 15 of 164 answers: the verdict is not the sign.
+        assert found.verdict == "inconclusive"
+    assert verdicts["HumanEval"].gain.value == pytest.approx(-0.092)
+    assert verdicts["HumanEval"].gain.upper > 0
+
+
 # Huan et al. 2025 (arXiv 2507.00432v2), Table 1: Qwen3-14B-Base and three models tuned from it.
 BASE = (13.0, 9.3, 60.4, 27.9, 42.6, 29.7, 10.7, 37.6, 10.0, 67.7, 69.2, 35.7)
 TUNED = {

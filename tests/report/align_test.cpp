@@ -1,4 +1,4 @@
-#include "report/align.hpp"
+#include "report/scores/align.hpp"
 
 #include "tests/support/results.hpp"
 #include "xfer/error.hpp"

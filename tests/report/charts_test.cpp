@@ -1,4 +1,4 @@
-#include "report/chart.hpp"
+#include "report/charts/chart.hpp"
 
 #include "tests/report/well_formed.hpp"
 #include "tests/support/results.hpp"

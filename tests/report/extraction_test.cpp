@@ -1,4 +1,4 @@
-#include "report/extraction.hpp"
+#include "report/scores/extraction.hpp"
 #include "tests/support/results.hpp"
 
 #include <gtest/gtest.h>

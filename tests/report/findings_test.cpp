@@ -338,7 +338,7 @@ TEST(Outputs, of_a_matrix_are_whole) {
   const Report report = make_report(matrix_result(), similarity_table());
   const std::string html = to_html(report);
   EXPECT_EQ(xml_problem(html), "");
-  for (const char* part : {"class=\"matrix\"", "Asymmetry: gain there", "Change on other targets",
+  for (const char* part : {"class=\"matrix\"", "Asymmetry: gain there", "Forgetting",
                            "Hypotheses", "Recommendations", "heat-g3", "▼"})
     EXPECT_NE(html.find(part), std::string::npos) << part;
   const json j = json::parse(to_json(report));

@@ -1,6 +1,6 @@
-#include "report/markup.hpp"
+#include "report/pages/markup.hpp"
 
-#include "report/format.hpp"
+#include "report/tables/format.hpp"
 #include "tests/report/well_formed.hpp"
 #include "xfer/error.hpp"
 #include "xfer/rng.hpp"

@@ -1,6 +1,6 @@
 // Reports of studies with reinforcement learning.
-#include "report/reading.hpp"
-#include "report/tables.hpp"
+#include "report/findings/reading.hpp"
+#include "report/tables/tables.hpp"
 
 #include "tests/report/well_formed.hpp"
 #include "tests/support/results.hpp"

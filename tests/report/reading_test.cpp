@@ -1,4 +1,4 @@
-#include "report/reading.hpp"
+#include "report/findings/reading.hpp"
 
 #include <gtest/gtest.h>
 

@@ -168,6 +168,19 @@ TEST(Task2Vec, identical_tasks_are_at_0) {
   EXPECT_NEAR(task2vec_distance(a, a), 0.0, 1e-12);
 }
 
+TEST(Task2Vec, the_asymmetric_variant_brings_demanding_sources_closer) {
+  ModelProfile even;
+  ModelProfile uneven;
+  even.rank = uneven.rank = 1;
+  even.gradients.mean_square = {2.0, 2.0};
+  uneven.gradients.mean_square = {6.0, 2.0};  // mean 4: (6/10, 2/6) against (4/10, 4/6)
+  const double to_trivial =
+      1.0 - (0.6 * 0.4 + 2.0 / 9.0) / std::sqrt((0.36 + 1.0 / 9.0) * (0.16 + 4.0 / 9.0));
+  EXPECT_NEAR(task2vec_asymmetric(even, uneven), task2vec_distance(even, uneven), 1e-12);
+  EXPECT_NEAR(task2vec_asymmetric(uneven, even),
+              task2vec_distance(even, uneven) - 0.15 * to_trivial, 1e-12);
+}
+
 TEST(Table, has_every_pair_and_says_why_there_is_no_number) {
   SimilarityOptions options;
   options.measures = {"reasoning_types", "jensen_shannon", "task_vector_cosine"};

@@ -37,8 +37,9 @@ StudyResult run_finely(const StudySpec& spec, const fs::path& folder, FakeBacken
 /// Interrupts at the k-th moment around a transaction, for every k, and takes it up again.
 TEST(Resume, stopped_at_any_transaction_it_ends_with_the_same_result) {
   const TemporaryFolder folder;
-  StudySpec spec = letter_study();
+  StudySpec spec = letter_study_tested_further();
   spec.conditions = {Condition::baseline, Condition::transfer, Condition::sequential};
+  spec.prompt_variants = 1;
   spec.seeds = {3};
   spec.steps = 4;
   spec.items = 6;

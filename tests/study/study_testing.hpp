@@ -61,7 +61,7 @@ public:
 
 private:
   std::size_t do_size(Split split) const override {
-    return split == Split::train ? train_size_ : split == Split::heldout ? 0 : 12;
+    return split == Split::train ? train_size_ : split == Split::heldout ? 8 : 12;
   }
   Example do_at(Split split, std::size_t index) const override {
     const char letter = static_cast<char>(first_letter_ + static_cast<char>(index % 3));
@@ -126,7 +126,7 @@ inline domains::Domain letter_domain(const std::string& name, char first_letter,
   domain.title = name;
   domain.dataset = std::make_shared<LetterDataset>(name, first_letter, train_size, version);
   domain.grader = std::make_shared<FirstLetterGrader>();
-  domain.prompts = {{"", "="}};
+  domain.prompts = {{"", "="}, {"say ", ":"}, {"do ", "->"}};
   domain.max_answer_tokens = 6;
   return domain;
 }
@@ -154,6 +154,15 @@ inline StudySpec letter_study() {
   spec.items = 9;
   spec.validation_items = 5;
   spec.eval_every = 3;
+  return spec;
+}
+
+/// The same with held-out items, other wordings and items of other domains.
+inline StudySpec letter_study_tested_further() {
+  StudySpec spec = letter_study();
+  spec.held_out_items = 6;
+  spec.prompt_variants = 2;
+  spec.forgetting_items = 7;
   return spec;
 }
 
@@ -194,9 +203,10 @@ inline std::string comparable(const StudyResult& result) {
              std::to_string(p.silent_groups) + " " + bits(p.answer_tokens) + "\n";
     return all;
   };
-  for (const CellResult& cell : result.cells) {
-    text += cell.source + ">" + cell.target + std::string(to_string(cell.method)) + "\n";
-    for (const EvaluationResult& e : cell.evaluations) {
+  const auto tested = [&](const std::string& where, const std::vector<EvaluationResult>& all) {
+    text += where + "\n";
+    for (const EvaluationResult& e : all) {
+      for (const std::string& leg : e.legs) text += leg + " ";
       text += std::string(to_string(e.condition)) + std::to_string(e.seed) + e.protocol_hash + "\n";
       for (const ItemResult& i : e.items)
         text += i.item_id + i.kind + i.cluster + bits(i.score) + std::to_string(i.extracted) +
@@ -207,6 +217,15 @@ inline std::string comparable(const StudyResult& result) {
                 bits(i.reference_bits) + bits(i.first_token_bits) +
                 std::to_string(i.reference_bytes) + std::to_string(i.first_token_bytes) + "\n";
     }
+  };
+  for (const CellResult& cell : result.cells) {
+    tested(cell.source + ">" + cell.target + std::string(to_string(cell.method)),
+           cell.evaluations);
+    tested("held out", cell.held_out);
+    for (const PromptVariantResult& variant : cell.variants)
+      tested(variant.name, variant.evaluations);
+    for (const OtherDomainResult& other : cell.other_domains)
+      tested(other.domain, other.evaluations);
     for (const Curve& c : cell.curves) {
       text += std::string(to_string(c.condition)) + std::to_string(c.seed) + "\n";
       for (const CurvePoint& p : c.points)

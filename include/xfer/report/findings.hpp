@@ -25,7 +25,7 @@ struct OwnGain {
 };
 
 /// The Transferability Index of training on one source: its own domain is the trained group, the
-/// study's other targets are the other. It has no interval and hangs on its denominator; it is
+/// study's other domains are the other. It has no interval and hangs on its denominator; it is
 /// there to be compared with the literature and is no headline.
 struct SourceIndex {
   std::string source;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace xfer::study {
@@ -46,6 +47,8 @@ struct PlannedEvaluation {
   std::string domain;
   Split split = Split::test;
   int items = 0;
+  /// Which of the domain's prompts asks; 0 is the standard one.
+  int wording = 0;
   std::string protocol_hash;
   double units = 0.0;
 };
@@ -53,6 +56,22 @@ struct PlannedEvaluation {
 /// A point of a learning curve; `step` counts over all stages of the condition.
 struct PlannedPoint {
   int step = 0;
+  std::size_t evaluation = 0;
+};
+
+/// What a condition is tested on besides the test items of its target. Written to ledgers by name.
+enum class FurtherTest {
+  held_out,      ///< the target's held-out split
+  wording,       ///< the target's test items under another wording of the prompt
+  other_domain,  ///< test items of the source, or of a domain that is neither source nor target
+};
+
+std::string_view to_string(FurtherTest test) noexcept;
+
+struct PlannedTest {
+  FurtherTest kind = FurtherTest::held_out;
+  /// "" for held-out items, the wording, or the domain; for people and to tell tests apart.
+  std::string name;
   std::size_t evaluation = 0;
 };
 
@@ -72,6 +91,7 @@ struct PlannedCondition {
   std::size_t evaluation = 0;
   std::vector<PlannedStage> stages;
   std::vector<PlannedPoint> curve;
+  std::vector<PlannedTest> further;
 };
 
 /// Legs and evaluations are in an order in which they can be run: parents first.

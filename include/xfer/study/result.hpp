@@ -71,6 +71,12 @@ struct PromptVariantResult {
   std::vector<EvaluationResult> evaluations;
 };
 
+/// Models of a cell on test items of a domain that is not its target.
+struct OtherDomainResult {
+  std::string domain;
+  std::vector<EvaluationResult> evaluations;
+};
+
 /// One point of a learning curve, on validation items of the leg's target.
 struct CurvePoint {
   /// Counted over all stages of the condition; 0 is the base model.
@@ -119,6 +125,9 @@ struct CellResult {
   /// Baseline and transfer on a held-out set of the target domain, and under other wordings.
   std::vector<EvaluationResult> held_out;
   std::vector<PromptVariantResult> variants;
+  /// On the source (baseline, transfer, direct, sequential) and on domains that no cell tests this
+  /// source on (baseline, transfer): what training took away.
+  std::vector<OtherDomainResult> other_domains;
 };
 
 struct LegSummary {

@@ -153,6 +153,15 @@ struct StudySpec {
   /// Validation items for the learning curve, scored every `eval_every` steps; 0 means no curve.
   int validation_items = 60;
   int eval_every = 50;
+  /// Items of the target's held-out split on which baseline and transfer are tested too; 0: none.
+  int held_out_items = 0;
+  /// Other wordings of the prompt, the domain's next ones after its standard one, under which
+  /// baseline and transfer answer the test items too; 0: none.
+  int prompt_variants = 0;
+  /// Test items of other domains, for what training makes a model forget: on the source's,
+  /// baseline, transfer, direct and sequential are tested; on those of the study's domains that no
+  /// pair tests this source on, baseline and transfer. 0: none.
+  int forgetting_items = 0;
   /// Few-shot examples in front of each question: the domain's own, then from its train split.
   /// Must be 0 with the renderer "plain".
   int shots = 0;
