@@ -46,6 +46,8 @@ struct PlannedEvaluation {
   std::string domain;
   Split split = Split::test;
   int items = 0;
+  /// Answers drawn to each item for pass@k.
+  int samples = 0;
   std::string protocol_hash;
   double units = 0.0;
 };
