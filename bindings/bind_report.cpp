@@ -171,7 +171,16 @@ void bind_evaluations(py::module_& module) {
       .def_readonly("first_token_bytes", &ItemResult::first_token_bytes)
       .def_readonly("prompt_tokens", &ItemResult::prompt_tokens)
       .def_readonly("sampled_tokens", &ItemResult::sampled_tokens)
-      .def_readonly("scored_tokens", &ItemResult::scored_tokens);
+      .def_readonly("scored_tokens", &ItemResult::scored_tokens)
+      .def_property_readonly(
+          "samples",
+          [](const ItemResult& self) {
+            std::vector<std::tuple<std::string, double, bool>> rows;
+            for (const study::SampledAnswer& sample : self.samples)
+              rows.emplace_back(sample.completion, sample.score, sample.truncated);
+            return rows;
+          },
+          "(completion, score, truncated) of the answers drawn for pass@k.");
   py::class_<EvaluationResult>(module, "EvaluationResult", "One model state on one test set.")
       .def_property_readonly("condition", &condition_name<EvaluationResult>)
       .def_readonly("seed", &EvaluationResult::seed)
@@ -241,6 +250,20 @@ void bind_result(py::module_& module) {
             return rows;
           },
           "(learning, rate, accuracy, bits per byte) on validation items; best of each first.")
+      .def_property_readonly(
+          "overlap",
+          [](const StudyResult& self) {
+            using Item = std::tuple<std::string, std::string, std::string>;
+            std::vector<std::tuple<std::string, std::string, std::vector<Item>>> rows;
+            for (const study::OverlapCheck& check : self.overlap) {
+              std::vector<Item> items;
+              for (const study::OverlappingItem& item : check.items)
+                items.emplace_back(item.item_id, item.train_id, item.kind);
+              rows.emplace_back(check.train, check.test, std::move(items));
+            }
+            return rows;
+          },
+          "(trained on, tested on, [(test item, training item, kind)]) of files and own domains.")
       .def_readonly("useful_dollars", &StudyResult::useful_dollars)
       .def_readonly("lost_dollars", &StudyResult::lost_dollars,
                     "For calls that failed or had to be made again.")

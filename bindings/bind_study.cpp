@@ -162,6 +162,9 @@ void bind_spec(py::module_& module) {
       .def_readwrite("shots", &StudySpec::shots)
       .def_readwrite("max_answer_tokens", &StudySpec::max_answer_tokens)
       .def_readwrite("scoring", &StudySpec::scoring)
+      .def_readwrite("samples", &StudySpec::samples)
+      .def_readwrite("sample_temperature", &StudySpec::sample_temperature)
+      .def_readwrite("exclude_overlap", &StudySpec::exclude_overlap)
       .def_readwrite("price_file", &StudySpec::price_file)
       .def_readwrite("priced_as", &StudySpec::priced_as)
       .def_readwrite("threads", &StudySpec::threads);

@@ -992,6 +992,9 @@ class StudySpec:
     shots: int
     max_answer_tokens: int
     scoring: str
+    samples: int
+    sample_temperature: float
+    exclude_overlap: bool
     price_file: str
     priced_as: str
     threads: int
@@ -1052,6 +1055,9 @@ class StudySpec:
         shots: int = ...,
         max_answer_tokens: int = ...,
         scoring: str = ...,
+        samples: int = ...,
+        sample_temperature: float = ...,
+        exclude_overlap: bool = ...,
         price_file: str = ...,
         priced_as: str = ...,
         threads: int = ...,
@@ -1420,6 +1426,8 @@ class ItemResult:
     def sampled_tokens(self) -> int: ...
     @property
     def scored_tokens(self) -> int: ...
+    @property
+    def samples(self) -> list[tuple[str, float, bool]]: ...
 
 @final
 class EvaluationResult:
@@ -1529,6 +1537,8 @@ class StudyResult:
     def stopped(self) -> str: ...
     @property
     def tried_rates(self) -> list[tuple[str, float, float, float]]: ...
+    @property
+    def overlap(self) -> list[tuple[str, str, list[tuple[str, str, str]]]]: ...
     @property
     def useful_dollars(self) -> float: ...
     @property

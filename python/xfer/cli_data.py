@@ -75,7 +75,7 @@ def get(
     folder: Annotated[Path, typer.Option(help="Where to put it.")] = Path("data"),
     as_json: AsJson = False,
 ) -> None:
-    """Download a dataset from the Hugging Face hub, and check it."""
+    """Download a dataset from the Hugging Face hub."""
     card = _card(name)
     if card["gate"]:
         raise xfer.Error(f"{name} cannot be downloaded by xfer. {card['gate']}", "not_available")
@@ -187,33 +187,46 @@ def _datasets_in(folder: Path) -> list[dict[str, Any]]:
 
 def _download(card: dict[str, Any], target: Path) -> list[Path]:
     try:
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import HfApi, snapshot_download
     except ImportError as error:
         raise xfer.Error(
             "xfer data get needs the package huggingface_hub (pip install huggingface_hub); by "
             f"hand: {card['files']}, or huggingface.co/datasets/{card['hub']}",
             "not_available",
         ) from error
-    config = card["hub_config"]
-    patterns = [f"{config}/*", "*.json*", "*.csv", "*.txt"] if config else None
+    page = f"huggingface.co/datasets/{card['hub']}"
     try:
-        snapshot_download(
-            card["hub"], repo_type="dataset", local_dir=target, allow_patterns=patterns
-        )
+        names = HfApi().list_repo_files(card["hub"], repo_type="dataset")
+        wanted = _files_of_config(names, card["hub_config"])
+        snapshot_download(card["hub"], repo_type="dataset", local_dir=target, allow_patterns=wanted)
     except Exception as error:  # its exceptions differ between versions and transports
+        if type(error).__name__ == "GatedRepoError":
+            raise xfer.Error(
+                f"{card['name']}: its owners want to be asked first: accept their terms at {page}, "
+                "log in with `hf auth login`, and try again",
+                "not_available",
+            ) from error
         raise xfer.Error(
-            f"{card['name']}: cannot download huggingface.co/datasets/{card['hub']} "
-            f"({type(error).__name__}); by hand: {card['files']}",
+            f"{card['name']}: cannot download {page} ({type(error).__name__}: is there a "
+            f"network?); by hand: {card['files'] or page}",
             "unavailable",
         ) from error
+    return sorted(target / name for name in wanted if (target / name).is_file())
+
+
+def _files_of_config(names: list[str], config: str) -> list[str]:
+    """The data files of one configuration: those below a folder of its name, and those that lie
+    in no folder. All of them where no folder has its name."""
     endings = {".parquet", ".json", ".jsonl", ".csv", ".tsv", ".txt", ".gz", ".zst"}
-    return sorted(
-        p
-        for p in target.rglob("*")
-        if p.is_file()
-        and p.suffix in endings
-        and not any(part.startswith(".") for part in p.relative_to(target).parts)
-    )
+    found = [
+        name
+        for name in names
+        if Path(name).suffix in endings and not any(p.startswith(".") for p in Path(name).parts)
+    ]
+    own = [name for name in found if config in Path(name).parts[:-1]]
+    if not config or not own:
+        return found
+    return own + [name for name in found if "/" not in name]
 
 
 def _print_json(content: Any) -> None:

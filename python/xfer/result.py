@@ -197,6 +197,8 @@ class Result:
                 "truncated": item.truncated,
                 "stopped_by_text": item.stopped_by_text,
                 "chosen": item.chosen,
+                "samples": len(item.samples),
+                "samples_passed": sum(score >= 1.0 for _, score, _ in item.samples),
                 "reference_bits": item.reference_bits,
                 "reference_bytes": item.reference_bytes,
                 "question": item.question,

@@ -9,10 +9,15 @@ namespace xfer::grade {
 /// nothing of the program is left, is "done SIGNAL", the signal that ended it or 0.
 ///
 /// Each program is a fresh fork of the zygote, so nothing that it does to the interpreter is there
-/// for the next. It has its own process namespace, with a first process that it cannot signal or
-/// trace, its own /proc and its own working folder in memory. It takes on its limits, gives up
-/// every right, and takes on the filter before it runs anything that is not ours. The end of the
-/// first process is the end of the namespace: the kernel kills what is left in it.
+/// for the next. It is the second process of a process namespace whose first it cannot signal or
+/// trace, and its working folder is empty memory. It takes on its limits, gives up every right, and
+/// takes on the filter before it runs anything that is not ours.
+///
+/// Making and ending namespaces and mounts is most of what a short program would cost, so they are
+/// kept as long as they are as good as new: the namespace when nothing but its first process is
+/// left in it (else it ends, and the kernel kills what is in it), the folder when no program has
+/// changed it (else it is mounted again). A process number is used again, so that a program cannot
+/// even count those before it.
 ///
 /// The payload: one line "cpu memory file threads nonce size..." and behind it parts of those
 /// sizes, the program and its checks. The report, one line each: "S" when the limits hold, then "P"
@@ -21,12 +26,14 @@ namespace xfer::grade {
 /// The program's module is not `__main__` and has no `sys.argv`, so a script's own main block does
 /// not run. Names that are needed after the program are taken before it can replace them.
 inline constexpr char zygote[] = R"python(
-import _socket, ctypes, gc, os, resource, signal, sys, types
+import _socket, ctypes, gc, os, resource, signal, sys, time, types
 # What most programs import, once for all of them. More would make every fork slower.
 import collections, functools, itertools, math, re, string, typing
 
-NEWNS, NEWPID, SHARE_MEMORY = 0x20000, 0x20000000, 0x100
-NOSUID_NODEV, NOEXEC, PRIVATE = 6, 8, 0x44000
+NEWPID, SHARE_MEMORY = 0x20000000, 0x100
+NOSUID_NODEV, NOEXEC, DETACH = 6, 8, 2
+COARSE_CLOCK = 5  # the one that file times are taken from
+LAST_NUMBER = "/proc/sys/kernel/ns_last_pid"
 libc = ctypes.CDLL(None, use_errno=True)
 
 def system(name, *args):
@@ -107,20 +114,46 @@ def run_program(rights):
     write(3, verdict + b"\n")
     leave(0)
 
-def enter(files, size, rights):
-    """In the fork: a folder and a view of processes of its own, then the program."""
+def enter(files, first, rights):
+    """In the fork: a view of the namespace's processes, then the program."""
     for number, file in enumerate(files):
         os.dup2(file, number)  # the last one replaces our end of the socket
-    system("unshare", NEWNS)
-    system("mount", b"none", b"/", None, PRIVATE, None)
-    options = b"size=%d,nr_inodes=4096,mode=0700" % size
-    system("mount", b"tmpfs", b"/work", b"tmpfs", NOSUID_NODEV, options)
-    system("mount", b"proc", b"/proc", b"proc", NOSUID_NODEV | NOEXEC, None)
+    if first.is_new:
+        system("mount", b"proc", b"/proc", b"proc", NOSUID_NODEV | NOEXEC, None)
+    if first.may_stay:
+        last = os.open(LAST_NUMBER, os.O_WRONLY)
+        os.write(last, b"1")
+        os.close(last)
     os.chdir("/work")
     run_program(rights)
 
+class Folder:
+    """The working folder in memory, mounted again when a program has left a trace in it."""
+    def __init__(self):
+        self.size = None
+
+    def look(self):
+        # Whatever is done to a folder, and to what is in it, changes one of these; nobody can set
+        # the time of the change.
+        folder, space = os.stat("/work"), os.statvfs("/work")
+        return (folder.st_ctime_ns, folder.st_mtime_ns, folder.st_atime_ns, folder.st_mode,
+                folder.st_nlink, space.f_bfree, space.f_ffree)
+
+    def make(self, size):
+        if self.size == size and self.look() == self.empty:
+            return
+        if self.size is not None:
+            system("umount2", b"/work", DETACH)
+        self.size = None
+        options = b"size=%d,nr_inodes=4096,mode=0700" % size
+        system("mount", b"tmpfs", b"/work", b"tmpfs", NOSUID_NODEV, options)
+        self.size, self.empty = size, self.look()
+        # A change within the same tick of the clock would not be seen.
+        while time.clock_gettime_ns(COARSE_CLOCK) <= self.empty[0]:
+            time.sleep(0.001)
+
 class FirstProcess:
-    """The first process of a new namespace: it shares our memory, waits, and does nothing else.
+    """The first process of a namespace: it shares our memory, waits, and does nothing else.
 
     A fork would cost as much as the program's own. What is forked by us after it is in its
     namespace, and its end is theirs."""
@@ -129,6 +162,8 @@ class FirstProcess:
         self.top = ctypes.c_void_p((ctypes.addressof(self.stack) + (1 << 16)) & ~15)
         self.wait = ctypes.cast(libc.pause, ctypes.c_void_p)
         self.own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        # Without it numbers would go up from program to program.
+        self.may_stay = os.path.exists(LAST_NUMBER)
 
     def start(self):
         system("setns", self.own_namespace, NEWPID)
@@ -136,10 +171,22 @@ class FirstProcess:
         self.pid = libc.clone(self.wait, self.top, SHARE_MEMORY | signal.SIGCHLD, None)
         if self.pid < 0:
             raise OSError(ctypes.get_errno(), "clone: " + os.strerror(ctypes.get_errno()))
+        self.is_new = True
 
-    def end(self):
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+    def alone(self):
+        return [name for name in os.listdir("/proc") if name.isdigit()] == ["1"]
+
+    def renew(self):
+        """After a program: the namespace stays only when there is nothing of it left in it."""
+        self.is_new = False
+        ended = os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        if self.may_stay and not ended and self.alone():
+            return
+        if not ended:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        system("umount2", b"/proc", DETACH)
+        self.start()
 
 def receive(control):
     """A request and its four descriptors; nothing when there is no more."""
@@ -164,24 +211,29 @@ def serve():
     system("prctl", 38, 1, 0, 0, 0)
     gc.collect()
     gc.freeze()
+    os.chdir("/")
+    folder = Folder()
+    first.start()
     control.send(b"ready")
     while True:
-        first.start()
         request, files = receive(control)
         if not request:
             os._exit(0)
+        size = int(request.split()[1])
+        folder.make(size)
         program = os.fork()
         if program == 0:
             try:
-                enter(files, int(request.split()[1]), rights)
+                enter(files, first, rights)
             except BaseException as error:  # before "S": the cage is at fault
                 os.write(2, describe("cage", error))
             os._exit(0)
         for file in files:
             os.close(file)
         status = os.waitpid(program, 0)[1]
-        first.end()
+        first.renew()
         control.send(b"done %d" % (os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0))
+        folder.make(size)  # while nobody waits
 
 serve()
 )python";

@@ -5,6 +5,7 @@
 #include "study/workers.hpp"
 
 #include "xfer/error.hpp"
+#include "xfer/rng.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -40,7 +41,8 @@ task<grade::Verdict> grade_item(const grade::Grader& grader, const Example& exam
   co_return grader.grade(example, answer);
 }
 
-SampleRequest greedy_request(const Protocol& protocol, const std::vector<std::int32_t>& prompt) {
+/// For greedy answers, unless the caller sets a temperature.
+SampleRequest answer_request(const Protocol& protocol, const std::vector<std::int32_t>& prompt) {
   SampleRequest request(prompt);
   request.temperature = 0.0;
   request.max_tokens = protocol.max_answer_tokens();
@@ -234,14 +236,46 @@ task<ItemResult> StudyRun::answer_item(ItemQueue& queue, int position) {
   item.strict_extracted = verdict.strict_extracted;
   item.answer = to_valid_utf8(verdict.answer);
   item.failure = to_valid_utf8(verdict.failure);
+  if (planned.samples > 0) {
+    auto drawing = draw_samples(queue, example, position, item);
+    co_await std::move(drawing);
+  }
   co_return item;
+}
+
+task<void> StudyRun::draw_samples(ItemQueue& queue, const Example& example, int position,
+                                  ItemResult& item) {
+  const Protocol& protocol = queue.protocol;
+  const PlannedEvaluation& planned = plan_.evaluations[queue.index];
+  const std::vector<std::int32_t> prompt = protocol.prompt(example);
+  SampleRequest request = answer_request(protocol, prompt);
+  request.num_samples = planned.samples;
+  request.temperature = spec_.sample_temperature;
+  request.seed = Rng(stream_id(planned.key), "samples")
+                     .fork(static_cast<std::uint64_t>(position))
+                     .next_u64();
+  request.tokens_drawn = queue.tokens_drawn;
+  auto sampling = queue.sampler->sample(std::move(request));
+  const std::vector<Completion> completions = co_await std::move(sampling);
+  item.prompt_tokens += std::ssize(prompt);
+  for (const Completion& completion : completions) {
+    SampledAnswer sample;
+    const std::string answer = protocol.answer_text(completion.tokens);
+    auto grading = grade(protocol, example, answer);
+    const grade::Verdict verdict = co_await std::move(grading);
+    sample.completion = to_valid_utf8(answer);
+    sample.score = verdict.score;
+    sample.truncated = completion.stop_reason == StopReason::length;
+    item.sampled_tokens += std::ssize(completion.tokens);
+    item.samples.push_back(std::move(sample));
+  }
 }
 
 task<std::string> StudyRun::write_answer(ItemQueue& queue, const Example& example,
                                          ItemResult& item) {
   const Protocol& protocol = queue.protocol;
   const std::vector<std::int32_t> prompt = protocol.prompt(example);
-  SampleRequest request = greedy_request(protocol, prompt);
+  SampleRequest request = answer_request(protocol, prompt);
   request.tokens_drawn = queue.tokens_drawn;
   auto sampling = queue.sampler->sample(std::move(request));
   const std::vector<Completion> completions = co_await std::move(sampling);

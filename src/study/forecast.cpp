@@ -26,7 +26,8 @@ constexpr int probe_problems = 32;
 
 Range exactly(double count) { return {count, count, count}; }
 
-/// Lengths of a domain's prompts, answers and scored references, summed over items.
+/// Lengths of a domain's prompts, answers and scored texts, summed over items. Of chosen items the
+/// options are scored, and nothing is asked or answered.
 struct ItemTokens {
   double prompts = 0.0;
   double references = 0.0;
@@ -120,9 +121,13 @@ private:
   TokenForecast tested(const PlannedEvaluation& e) {
     const ItemTokens& items = item_tokens(e);
     TokenForecast tokens;
-    tokens.prefill = exactly(items.prompts + items.references);
-    tokens.sample = {std::min(items.answers * short_answer, items.answers_max),
-                     std::min(items.answers, items.answers_max), items.answers_max};
+    // The answers for pass@k are a request of their own.
+    const double requests = e.samples > 0 ? 2.0 : 1.0;
+    const double answers = 1.0 + e.samples;
+    tokens.prefill = exactly(requests * items.prompts + items.references);
+    tokens.sample = {answers * std::min(items.answers * short_answer, items.answers_max),
+                     answers * std::min(items.answers, items.answers_max),
+                     answers * items.answers_max};
     return tokens;
   }
 
@@ -146,13 +151,27 @@ private:
       check_stop();
       const Example example = protocol.domain().dataset->at(split, index);
       const Reference reference = protocol.reference(example);
-      tokens.prompts += static_cast<double>(protocol.prompt(example).size());
       tokens.references += static_cast<double>(reference.tokens.size());
+      ++tokens.items;
+      if (protocol.chooses(example)) {
+        tokens.references += option_tokens(protocol, example);
+        continue;
+      }
+      tokens.prompts += static_cast<double>(protocol.prompt(example).size());
       // The answer, and what ends it.
       tokens.answers += static_cast<double>(reference.tokens.size() - reference.first + 1);
       tokens.answers_max += protocol.max_answer_tokens();
-      ++tokens.items;
     }
+    return tokens;
+  }
+
+  static double option_tokens(const Protocol& protocol, const Example& example) {
+    double tokens = 0.0;
+    for (const Reference& option : protocol.options(example))
+      tokens += static_cast<double>(option.tokens.size());
+    if (protocol.choice_score() == grade::ChoiceScore::acc_mutual_info)
+      for (const Reference& option : protocol.options(example, true))
+        tokens += static_cast<double>(option.tokens.size());
     return tokens;
   }
 

@@ -254,6 +254,7 @@ void Ledger::commit_items(std::size_t evaluation,
                      "strict_extracted, stopped_by_text, chosen, gold, option_logprobs, "
                      "right_option) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                      "?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    Statement sample(database_, "INSERT INTO samples VALUES(?, ?, ?, ?, ?, ?)");
     for (const auto& [position, item] : items) {
       insert.bind(1, id_of(evaluation)).bind(2, position).bind(3, item.item_id);
       insert.bind(4, item.kind).bind(5, item.cluster).bind(6, item.score);
@@ -267,6 +268,12 @@ void Ledger::commit_items(std::size_t evaluation,
       insert.bind(23, item.stopped_by_text ? 1 : 0).bind(24, item.chosen ? 1 : 0);
       insert.bind(25, item.gold).bind(26, listed_numbers(item.option_logprobs));
       insert.bind(27, item.right_option).run();
+      for (std::size_t i = 0; i < item.samples.size(); ++i) {
+        const SampledAnswer& drawn = item.samples[i];
+        sample.bind(1, id_of(evaluation)).bind(2, position).bind(3, id_of(i));
+        sample.bind(4, drawn.completion).bind(5, drawn.score).bind(6, drawn.truncated ? 1 : 0);
+        sample.run();
+      }
     }
     Statement paid(database_,
                    "UPDATE spending SET useful = useful + pending, pending = 0 WHERE pending > 0 "
@@ -298,6 +305,30 @@ void Ledger::note_tried_rates(std::span<const TriedRate> tried) {
     for (const TriedRate& one : tried) {
       insert.bind(1, to_string(one.learning)).bind(2, one.rate).bind(3, one.accuracy);
       insert.bind(4, one.bits_per_byte).run();
+    }
+  });
+}
+
+bool Ledger::overlap_is_noted() {
+  Statement checks(database_, "SELECT count(*) FROM overlap_checks");
+  checks.step();
+  return checks.integer(0) > 0;
+}
+
+void Ledger::note_overlap(std::span<const OverlapCheck> checks) {
+  if (checks.empty()) return;
+  transaction([&] {
+    database_.execute("DELETE FROM overlaps; DELETE FROM overlap_checks");
+    Statement check(database_, "INSERT INTO overlap_checks VALUES(?, ?, ?, ?, ?)");
+    Statement item(database_, "INSERT INTO overlaps VALUES(?, ?, ?, ?, ?)");
+    for (std::size_t c = 0; c < checks.size(); ++c) {
+      check.bind(1, id_of(c)).bind(2, checks[c].train).bind(3, checks[c].test);
+      check.bind(4, checks[c].train_items).bind(5, checks[c].test_items).run();
+      for (std::size_t i = 0; i < checks[c].items.size(); ++i) {
+        const OverlappingItem& found = checks[c].items[i];
+        item.bind(1, id_of(c)).bind(2, id_of(i)).bind(3, found.item_id);
+        item.bind(4, found.train_id).bind(5, found.kind).run();
+      }
     }
   });
 }

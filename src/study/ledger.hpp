@@ -89,6 +89,10 @@ public:
   /// Replaces what the ledger says of the learning rates that were tried.
   void note_tried_rates(std::span<const TriedRate> tried);
 
+  bool overlap_is_noted();
+  /// Replaces what the ledger says of test items among training text.
+  void note_overlap(std::span<const OverlapCheck> checks);
+
   /// What earlier attempts spent, for a `Budget`. Call after `start`.
   std::vector<Spend> spending();
   /// A `Budget`'s store. Survives a kill of the process; to survive the loss of power too, a row

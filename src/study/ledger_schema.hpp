@@ -6,6 +6,8 @@
 namespace xfer::study {
 
 inline constexpr int ledger_schema_version = 4;
+/// Entry of `about` with what the field measures a domain by, whose name follows.
+inline constexpr std::string_view metric_entry = "field metric of ";
 
 /// `facts` decide a run; `about` describes it. Rows of legs, evaluations and conditions are the
 /// plan, numbered as there; the rest is what has been done. `method`, `condition`, `learning` and
@@ -51,6 +53,16 @@ CREATE TABLE items(evaluation INTEGER NOT NULL REFERENCES evaluations(id),
   first_token_bytes INTEGER NOT NULL, question TEXT NOT NULL, reference TEXT NOT NULL,
   prompt_tokens INTEGER NOT NULL, sampled_tokens INTEGER NOT NULL, scored_tokens INTEGER NOT NULL,
   PRIMARY KEY(evaluation, position)) WITHOUT ROWID;
+CREATE TABLE samples(evaluation INTEGER NOT NULL, position INTEGER NOT NULL,
+  number INTEGER NOT NULL, completion TEXT NOT NULL, score REAL NOT NULL,
+  truncated INTEGER NOT NULL, PRIMARY KEY(evaluation, position, number),
+  FOREIGN KEY(evaluation, position) REFERENCES items(evaluation, position) ON DELETE CASCADE)
+  WITHOUT ROWID;
+CREATE TABLE overlap_checks(id INTEGER PRIMARY KEY, train TEXT NOT NULL, test TEXT NOT NULL,
+  train_items INTEGER NOT NULL, test_items INTEGER NOT NULL);
+CREATE TABLE overlaps(check_id INTEGER NOT NULL REFERENCES overlap_checks(id),
+  position INTEGER NOT NULL, item_id TEXT NOT NULL, train_id TEXT NOT NULL, kind TEXT NOT NULL,
+  PRIMARY KEY(check_id, position)) WITHOUT ROWID;
 CREATE TABLE conditions(id INTEGER PRIMARY KEY, source TEXT NOT NULL, target TEXT NOT NULL,
   method TEXT NOT NULL, condition TEXT NOT NULL, seed INTEGER NOT NULL,
   evaluation INTEGER NOT NULL REFERENCES evaluations(id));

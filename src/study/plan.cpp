@@ -308,16 +308,19 @@ private:
     e.wording = set.wording;
     e.items = static_cast<int>(
         std::min(data.dataset->size(set.split), static_cast<std::size_t>(set.items)));
+    e.samples = set.split == Split::test && set.wording == 0 ? spec_.samples : 0;
     e.protocol_hash = protocols_.at({set.domain, set.wording}).hash();
-    e.key = HashBuilder("evaluation/1")
-                .field("state", leg ? plan_.legs[*leg].key : materials_.model_hash)
-                .field("backend", materials_.backend_version)
-                .field("step", step)
-                .field("split", to_string(set.split))
-                .field("manifest", data.dataset->manifest_hash(set.split))
-                .field("items", e.items)
-                .field("protocol", e.protocol_hash)
-                .hex();
+    HashBuilder hash("evaluation/1");
+    hash.field("state", leg ? plan_.legs[*leg].key : materials_.model_hash)
+        .field("backend", materials_.backend_version)
+        .field("step", step)
+        .field("split", to_string(set.split))
+        .field("manifest", data.dataset->manifest_hash(set.split))
+        .field("items", e.items)
+        .field("protocol", e.protocol_hash);
+    if (e.samples > 0)
+      hash.field("samples", e.samples).field("sample_temperature", spec_.sample_temperature);
+    e.key = hash.hex();
     if (const auto known = evaluation_by_key_.find(e.key); known != evaluation_by_key_.end())
       return known->second;
     e.description = set.domain + " " + std::string(to_string(set.split)) +
@@ -325,7 +328,8 @@ private:
                     (leg ? "after " + plan_.legs[*leg].description : "base model");
     if (leg && step != plan_.legs[*leg].steps) e.description += ", step " + std::to_string(step);
     const Lengths& lengths = lengths_.at(set.domain);
-    e.units = e.items * (2.0 * lengths.prompt + lengths.answer + sampling_cost * lengths.answer);
+    const double read = (e.samples > 0 ? 3.0 : 2.0) * lengths.prompt + lengths.answer;
+    e.units = e.items * (read + sampling_cost * lengths.answer * (1.0 + e.samples));
     plan_.evaluations.push_back(e);
     return evaluation_by_key_[e.key] = plan_.evaluations.size() - 1;
   }

@@ -17,6 +17,7 @@ Protocol reinforcement_protocol(const StudySpec& spec, const Materials& material
                                 const std::string& domain) {
   StudySpec bare = spec;
   bare.shots = 0;
+  bare.scoring = "generate";
   return Protocol(bare, materials, domain);
 }
 

@@ -28,6 +28,9 @@ CREATE TABLE IF NOT EXISTS grades(grading INTEGER NOT NULL REFERENCES gradings(i
   position INTEGER NOT NULL, score REAL NOT NULL, extracted INTEGER NOT NULL,
   strict_score REAL NOT NULL, strict_extracted INTEGER NOT NULL, answer TEXT NOT NULL,
   failure TEXT NOT NULL, PRIMARY KEY(grading, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sample_grades(grading INTEGER NOT NULL REFERENCES gradings(id),
+  position INTEGER NOT NULL, number INTEGER NOT NULL, score REAL NOT NULL,
+  PRIMARY KEY(grading, position, number)) WITHOUT ROWID;
 )sql";
 
 /// Temporary views hide the tables of the same names.
@@ -45,6 +48,11 @@ CREATE TEMP VIEW items AS SELECT i.evaluation, i.position, i.item_id, i.kind, i.
   i.sampled_tokens, i.scored_tokens
   FROM main.items i LEFT JOIN latest l ON l.evaluation = i.evaluation
   LEFT JOIN main.grades g ON g.grading = l.grading AND g.position = i.position;
+CREATE TEMP VIEW samples AS SELECT s.evaluation, s.position, s.number, s.completion,
+  coalesce(g.score, s.score) AS score, s.truncated
+  FROM main.samples s LEFT JOIN latest l ON l.evaluation = s.evaluation
+  LEFT JOIN main.sample_grades g ON g.grading = l.grading AND g.position = s.position
+  AND g.number = s.number;
 CREATE TEMP VIEW evaluations AS SELECT e.id, e.key, e.description, e.leg, e.step, e.domain, e.split,
   CASE WHEN g.id IS NULL THEN e.protocol
   ELSE e.protocol || ' graded by ' || g.grader || ' ' || g.version END AS protocol,
@@ -162,6 +170,23 @@ private:
       const grade::Verdict verdict = domain.grader->grade(example, select.text(2));
       keep(id.integer(0), position, verdict);
       count(sum, {item, evaluation.description, select.real(3), verdict.score});
+      grade_samples(evaluation, id.integer(0), position, example);
+    }
+  }
+
+  /// The answers drawn for pass@k. They are not counted among the items.
+  void grade_samples(const StoredEvaluation& evaluation, std::int64_t grading,
+                     std::int64_t position, const Example& example) {
+    const grade::Grader& grader = *domains_.at(evaluation.domain).grader;
+    Statement select(database_,
+                     "SELECT number, completion FROM samples WHERE evaluation = ? AND position = "
+                     "? ORDER BY number");
+    Statement insert(database_, "INSERT INTO sample_grades VALUES(?, ?, ?, ?)");
+    select.bind(1, evaluation.id).bind(2, position);
+    while (select.step()) {
+      const grade::Verdict verdict = grader.grade(example, select.text(1));
+      insert.bind(1, grading).bind(2, position).bind(3, select.integer(0));
+      insert.bind(4, verdict.score).run();
     }
   }
 

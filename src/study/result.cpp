@@ -33,6 +33,7 @@ public:
     read_cells(result);
     read_legs(result);
     read_tried_rates(result);
+    read_overlap(result);
     read_spending(result);
     Statement seconds(database_, "SELECT total(seconds) FROM attempts");
     seconds.step();
@@ -102,6 +103,7 @@ private:
     cell.source = source;
     cell.target = target;
     cell.method = method;
+    cell.field_metric = about(std::string(metric_entry) + target);
     Statement select(database_,
                      "SELECT c.id, c.condition, c.seed, e.id, e.protocol, e.finished FROM "
                      "conditions c JOIN evaluations e ON e.id = c.evaluation WHERE c.source = ? "
@@ -246,7 +248,45 @@ private:
       item.right_option = static_cast<int>(select.integer(24));
       all.push_back(std::move(item));
     }
+    read_samples(evaluation, all);
     return all;
+  }
+
+  /// Positions of a finished evaluation are places in its items.
+  void read_samples(std::int64_t evaluation, std::vector<ItemResult>& items) {
+    Statement select(database_,
+                     "SELECT position, completion, score, truncated FROM samples WHERE evaluation "
+                     "= ? ORDER BY position, number");
+    select.bind(1, evaluation);
+    while (select.step()) {
+      const std::int64_t position = select.integer(0);
+      if (position < 0 || position >= std::ssize(items))
+        corrupt("evaluation " + std::to_string(evaluation) + " has answers to no item");
+      SampledAnswer sample;
+      sample.completion = select.text(1);
+      sample.score = select.real(2);
+      sample.truncated = select.integer(3) != 0;
+      items[static_cast<std::size_t>(position)].samples.push_back(std::move(sample));
+    }
+  }
+
+  void read_overlap(StudyResult& result) {
+    Statement select(database_,
+                     "SELECT id, train, test, train_items, test_items FROM overlap_checks ORDER BY "
+                     "id");
+    while (select.step()) {
+      OverlapCheck check;
+      check.train = select.text(1);
+      check.test = select.text(2);
+      check.train_items = select.integer(3);
+      check.test_items = select.integer(4);
+      Statement found(database_,
+                      "SELECT item_id, train_id, kind FROM overlaps WHERE check_id = ? ORDER BY "
+                      "position");
+      found.bind(1, select.integer(0));
+      while (found.step()) check.items.push_back({found.text(0), found.text(1), found.text(2)});
+      result.overlap.push_back(std::move(check));
+    }
   }
 
   /// Mean loss per target token of the steps after `from` up to `to`; nothing when they are not

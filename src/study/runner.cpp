@@ -1,12 +1,15 @@
 #include "xfer/study/runner.hpp"
 
 #include "study/learning_rate.hpp"
+#include "study/ledger_schema.hpp"
 #include "study/metered.hpp"
+#include "study/overlap_check.hpp"
 #include "study/schedule.hpp"
 #include "study/spec_fields.hpp"
 #include "study/study_run.hpp"
 #include "study/workers.hpp"
 
+#include "xfer/domains/cards.hpp"
 #include "xfer/error.hpp"
 #include "xfer/run_blocking.hpp"
 
@@ -50,12 +53,24 @@ Facts facts_of(const StudySpec& spec, const Materials& materials) {
   return facts;
 }
 
+/// By the dataset's card, whatever the study calls the domain; of own data by its grader.
+std::string field_metric(const domains::Domain& domain) {
+  const std::string dataset(domain.dataset->name());
+  if (!domains::domain_of_dataset(dataset).empty()) return domains::dataset_card(dataset).metric;
+  const std::string_view grader = domain.grader->name();
+  if (grader == "number") return "RMSE";
+  return grader == "humaneval" || grader == "python_tests" ? "pass@1" : "";
+}
+
 Facts about(const StudySpec& spec, const Materials& materials, const Backend& backend) {
-  return {{"spec", spec.to_toml()},
-          {"xfer_version", XFER_VERSION},
-          {"model_name", materials.model_name},
-          {"model_hash", materials.model_hash},
-          {"model_parameters", std::to_string(backend.parameters())}};
+  Facts facts{{"spec", spec.to_toml()},
+              {"xfer_version", XFER_VERSION},
+              {"model_name", materials.model_name},
+              {"model_hash", materials.model_hash},
+              {"model_parameters", std::to_string(backend.parameters())}};
+  for (const auto& [name, domain] : materials.domains)
+    facts[std::string(metric_entry) + name] = field_metric(domain);
+  return facts;
 }
 
 }  // namespace
@@ -177,6 +192,8 @@ StudyResult run_in_memory(const StudySpec& asked, const RunOptions& given, Backe
   const Plan plan = make_plan(spec, materials, options.stop);
   ledger.start(spec, facts_of(spec, materials), about(spec, materials, *backend), plan);
   ledger.note_tried_rates(search.tried);
+  // The data of a started run does not change (its hashes are among the facts), nor does this.
+  if (!ledger.overlap_is_noted()) ledger.note_overlap(check_overlap(spec, materials));
   Budget budget(limits_of(spec.budget, search.dollars), ledger.spending(),
                 [&](const Spend& spend) { ledger.keep(spend); });
   std::optional<Meter> meter;

@@ -140,6 +140,8 @@ private:
   task<std::shared_ptr<Sampler>> base_sampler();
   task<ItemResult> answer_item(ItemQueue& queue, int position);
   task<std::string> write_answer(ItemQueue& queue, const Example& example, ItemResult& item);
+  task<void> draw_samples(ItemQueue& queue, const Example& example, int position,
+                          ItemResult& item);
   task<void> choose_option(ItemQueue& queue, const Example& example, ItemResult& item);
   void commit_answers(ItemQueue& queue, bool finished);
   void announce_reused(std::size_t evaluation);

@@ -267,7 +267,6 @@ struct Molecules {
 
 TEST(RealFiles, moleculenet) {
   XFER_REAL_FILE(any, "moleculenet/SAMPL.csv");
-  // ClinTox: the 1484 molecules that the benchmark names are those of its 1491 rows that RDKit parses.
   for (const Molecules& each : {Molecules{"delaney-processed.csv", "esol", 1128, 1128},
                                 Molecules{"SAMPL.csv", "freesolv", 642, 642},
                                 Molecules{"Lipophilicity.csv", "lipophilicity", 2000, 2000},

@@ -385,6 +385,7 @@ std::vector<Attack> all_attacks(const std::string& secret, const std::string& ho
   add_system_calls(all);
   add_verdicts(all);
   add_time_and_output(all);
+  add_traces(all);
   return all;
 }
 

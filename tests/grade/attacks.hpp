@@ -33,5 +33,7 @@ inline void PrintTo(const Attack& attack, std::ostream* out) { *out << attack.na
 
 /// `secret` is a file of the host that must not be seen, `home` the home folder.
 std::vector<Attack> all_attacks(const std::string& secret, const std::string& home);
+/// On what a cage keeps for the next program; part of `all_attacks`.
+void add_traces(std::vector<Attack>& all);
 
 }  // namespace xfer::grade

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -60,10 +61,13 @@ def command() -> list[str]:
 def cli(tmp_path: Path) -> Cli:
     """Runs `xfer ...` in an empty folder."""
 
-    def call(*arguments: object) -> subprocess.CompletedProcess[str]:
+    def call(
+        *arguments: object, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*command(), *map(str, arguments)],
             cwd=tmp_path,
+            env={**os.environ, **(env or {})},
             capture_output=True,
             text=True,
             timeout=120,

@@ -6,7 +6,9 @@ import importlib.util
 import json
 from pathlib import Path
 
+import pytest
 from conftest import Cli
+from hub_mirror import hub
 
 
 def gsm8k(path: Path, count: int = 20, extra: str = "") -> Path:
@@ -67,6 +69,51 @@ def test_get_says_what_to_do(cli: Cli, tmp_path: Path) -> None:
         without = cli("data", "get", "gsm8k", "--folder", tmp_path)
         assert without.returncode == 1
         assert "pip install huggingface_hub" in without.stderr
+
+
+def hub_environment(address: str, tmp_path: Path) -> dict[str, str]:
+    return {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0"}
+
+
+def test_get_downloads_one_configuration(cli: Cli, tmp_path: Path) -> None:
+    pytest.importorskip("huggingface_hub")
+    rows = gsm8k(tmp_path / "rows.jsonl").read_bytes()
+    files = {
+        "main/train.jsonl": rows,
+        "main/test.jsonl": rows,
+        "socratic/train.jsonl": b"{}",
+        "README.md": b"# no data",
+        ".gitattributes": b"",
+    }
+    with hub("openai/gsm8k", files) as address:
+        environment = hub_environment(address, tmp_path)
+        done = cli("data", "get", "gsm8k", "--folder", tmp_path / "data", env=environment)
+        again = cli("data", "get", "gsm8k", "--folder", "data", "--json", env=environment)
+    assert done.returncode == 0, done.stderr
+    here = tmp_path / "data" / "gsm8k"
+    assert sorted(p.name for p in (here / "main").iterdir()) == ["test.jsonl", "train.jsonl"]
+    assert not (here / "socratic").exists()
+    assert "2 files" in done.stdout and "MIT" in done.stdout
+    assert len(json.loads(again.stdout)["files"]) == 2
+    assert f"xfer data check {here / 'main'}" in done.stdout
+    report = json.loads(cli("data", "check", here / "main", "--json").stdout)
+    assert report["dataset"] == "gsm8k"
+    assert report["examples"]["test"] == 20
+
+
+def test_get_without_a_network_and_without_leave(cli: Cli, tmp_path: Path) -> None:
+    pytest.importorskip("huggingface_hub")
+    with hub("openai/gsm8k", {}) as address:
+        pass  # nobody listens there any more
+    refused = cli("data", "get", "gsm8k", env=hub_environment(address, tmp_path))
+    assert refused.returncode == 1
+    assert "cannot download huggingface.co/datasets/openai/gsm8k" in refused.stderr
+    assert "by hand: github.com/openai/grade-school-math" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    with hub("openai/gsm8k", {}, gated=True) as address:
+        gated = cli("data", "get", "gsm8k", env=hub_environment(address, tmp_path))
+    assert gated.returncode == 1
+    assert "accept their terms at huggingface.co/datasets/openai/gsm8k" in gated.stderr
 
 
 def test_overlap_matrix(cli: Cli, tmp_path: Path) -> None:

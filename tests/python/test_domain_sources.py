@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import runpy
@@ -72,6 +73,10 @@ def test_the_same_rows_from_every_source_are_the_same_examples(tmp_path: Path) -
         "function": generate,
         "files": [str(write_jsonl(tmp_path / f"{k}.jsonl", content[k::2])) for k in (0, 1)],
     }
+    if importlib.util.find_spec("datasets") is not None:
+        import datasets
+
+        sources["hub dataset"] = datasets.Dataset.from_list(content)
     seen = {}
     for name, source in sources.items():
         domain = xfer.Domain("own", train=source, grader="choice")

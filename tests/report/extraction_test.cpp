@@ -101,8 +101,28 @@ TEST(TaskMetrics, are_errors_of_numbers_where_the_field_measures_them) {
   EXPECT_LT(value(metrics, Condition::transfer, "R2"), 1.0);
 }
 
+TEST(TaskMetrics, are_those_of_the_type_of_question) {
+  study::CellResult made = cell("questions");
+  made.field_metric = "macro-F1 (yes/no), MRR (factoid), F1 (list)";
+  for (study::EvaluationResult& e : made.evaluations)
+    for (std::size_t i = 0; i < e.items.size(); ++i) {
+      study::ItemResult& item = e.items[i];
+      item.kind = i < 4 ? "yesno" : i < 8 ? "factoid" : "list";
+      item.gold = item.answer = i % 2 == 0 ? "yes" : "no";
+      item.score = i < 4 ? 1.0 : i < 8 ? (i == 4 ? 1.0 : i == 5 ? 0.5 : 0.0) : 0.25;
+      item.strict_score = item.score == 1.0 ? 1.0 : 0.0;
+    }
+  const auto metrics = task_metrics(made);
+  EXPECT_NEAR(value(metrics, Condition::transfer, "macro-F1 (yes/no)"), 1.0, 1e-12);
+  EXPECT_NEAR(value(metrics, Condition::transfer, "strict accuracy (factoid)"), 0.25, 1e-12);
+  EXPECT_NEAR(value(metrics, Condition::transfer, "lenient accuracy (factoid)"), 0.5, 1e-12);
+  EXPECT_NEAR(value(metrics, Condition::transfer, "MRR (factoid)"), 0.375, 1e-12);
+  EXPECT_NEAR(value(metrics, Condition::transfer, "F1 (list)"), 0.25, 1e-12);
+}
+
 TEST(TaskMetrics, are_passes_for_code_and_nothing_for_free_answers) {
-  EXPECT_NEAR(value(task_metrics(cell("humaneval")), Condition::transfer, "pass@1"), 0.8, 1e-12);
+  EXPECT_NEAR(value(task_metrics(cell("humaneval")), Condition::transfer, "pass@1 (greedy)"), 0.8,
+              1e-12);
   EXPECT_TRUE(task_metrics(cell()).empty());
   EXPECT_TRUE(task_metrics_table(cell()).rows.empty());
 }

@@ -203,6 +203,12 @@ inline std::string comparable(const StudyResult& result) {
              std::to_string(p.silent_groups) + " " + bits(p.answer_tokens) + "\n";
     return all;
   };
+  const auto samples = [&](const std::vector<SampledAnswer>& drawn) {
+    std::string all;
+    for (const SampledAnswer& s : drawn)
+      all += s.completion + bits(s.score) + std::to_string(s.truncated) + "\n";
+    return all;
+  };
   const auto tested = [&](const std::string& where, const std::vector<EvaluationResult>& all) {
     text += where + "\n";
     for (const EvaluationResult& e : all) {
@@ -212,10 +218,11 @@ inline std::string comparable(const StudyResult& result) {
         text += i.item_id + i.kind + i.cluster + bits(i.score) + std::to_string(i.extracted) +
                 std::to_string(i.truncated) + bits(i.strict_score) +
                 std::to_string(i.strict_extracted) + std::to_string(i.stopped_by_text) +
-                std::to_string(i.chosen) + i.gold + i.question + i.reference + i.completion + i.answer +
-                i.failure + std::to_string(i.prompt_tokens + i.sampled_tokens + i.scored_tokens) +
+                std::to_string(i.chosen) + i.gold + i.question + i.reference + i.completion +
+                i.answer + i.failure + std::to_string(i.prompt_tokens + i.sampled_tokens + i.scored_tokens) +
                 bits(i.reference_bits) + bits(i.first_token_bits) +
-                std::to_string(i.reference_bytes) + std::to_string(i.first_token_bytes) + "\n";
+                std::to_string(i.reference_bytes) + std::to_string(i.first_token_bytes) + "\n" +
+                samples(i.samples);
     }
   };
   for (const CellResult& cell : result.cells) {

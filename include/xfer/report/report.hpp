@@ -80,6 +80,45 @@ struct ConditionChanges {
   std::vector<ChangeGroup> groups;
 };
 
+/// pass@k (unbiased; `stats::pass_at_k`) of answers drawn at the study's `sample_temperature`.
+struct PassAtK {
+  int k = 1;
+  /// Answers drawn to each item, and the items that have them.
+  int samples = 0;
+  int items = 0;
+  /// Means over seeds and items, in the order of `CellReport::conditions`.
+  std::vector<std::pair<Condition, Metric>> means;
+  /// That of transfer minus that of the baseline.
+  Metric gain;
+};
+
+/// A condition's scores on all test items, and without those that overlap with training text.
+struct OverlapScores {
+  Condition condition = Condition::baseline;
+  Metric accuracy;
+  Metric accuracy_without;
+  Metric bits_per_byte;
+  Metric bits_per_byte_without;
+};
+
+/// What the test items found in training text do to the scores of a cell. Both sides are of the
+/// same answers.
+struct OverlapSummary {
+  /// Whether they were looked for; the test items of procedural domains are apart by construction.
+  bool checked = false;
+  /// The study leaves them out: its other numbers are those without them.
+  bool excluded = false;
+  int items = 0;
+  int overlapping = 0;
+  /// Empty where no item overlaps; the gains have no meaning then.
+  std::vector<OverlapScores> conditions;
+  Metric gain = Undefined{"no test item overlaps with training text"};
+  Metric gain_without = Undefined{"no test item overlaps with training text"};
+  /// Negated: positive is fewer bits.
+  Metric bits_gain = Undefined{"no test item overlaps with training text"};
+  Metric bits_gain_without = Undefined{"no test item overlaps with training text"};
+};
+
 /// What the accuracy of a cell allows to be said. Written to report.json by name: append only.
 enum class Finding {
   incomplete,         ///< The baseline or the transfer evaluation is not there.
@@ -105,6 +144,9 @@ struct CellReport {
   TransferMetrics accuracy;       ///< scores in [0, 1]
   TransferMetrics bits_per_byte;  ///< negated: positive gain is fewer bits
   TransferMetrics bits_per_byte_after_first;
+  /// By k; empty unless answers were drawn.
+  std::vector<PassAtK> pass_at_k;
+  OverlapSummary overlap;
   std::vector<KindSummary> kinds;
   std::vector<LearningSummary> learning;
   /// One per condition but the baseline.

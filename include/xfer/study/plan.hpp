@@ -49,6 +49,8 @@ struct PlannedEvaluation {
   int items = 0;
   /// Which of the domain's prompts asks; 0 is the standard one.
   int wording = 0;
+  /// Answers drawn to each item for pass@k.
+  int samples = 0;
   std::string protocol_hash;
   double units = 0.0;
 };

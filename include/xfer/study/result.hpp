@@ -12,6 +12,15 @@
 
 namespace xfer::study {
 
+/// An answer drawn for pass@k.
+struct SampledAnswer {
+  std::string completion;
+  /// Grader's score, 0 to 1; the answer passes with 1.
+  double score = 0.0;
+  /// The token limit cut the answer.
+  bool truncated = false;
+};
+
 /// One test item answered by one model state. All texts are valid UTF-8: bytes of an answer that
 /// are not are replaced by U+FFFD (the grader saw them as they were).
 struct ItemResult {
@@ -52,6 +61,8 @@ struct ItemResult {
   std::int64_t prompt_tokens = 0;
   std::int64_t sampled_tokens = 0;
   std::int64_t scored_tokens = 0;
+  /// As many as the study's `samples`, or none. Their tokens are in `sampled_tokens`.
+  std::vector<SampledAnswer> samples;
 };
 
 /// One model state on one test set under one protocol.
@@ -120,6 +131,9 @@ struct CellResult {
   std::string source;
   std::string target;
   Method method = Method::sl;
+  /// What the target's field measures it by, as its domain card says, e.g. "pass@1", or what its
+  /// grader implies; "" where neither says.
+  std::string field_metric;
   std::vector<EvaluationResult> evaluations;
   std::vector<Curve> curves;
   /// Baseline and transfer on a held-out set of the target domain, and under other wordings.
@@ -154,6 +168,25 @@ struct TriedRate {
   double bits_per_byte = 0.0;
 };
 
+/// A test item that was found in training text.
+struct OverlappingItem {
+  std::string item_id;
+  /// The training item that it is most like, and how: "exact", "normalised", "gram" or "near"; see
+  /// `domains::Overlap`.
+  std::string train_id;
+  std::string kind;
+};
+
+/// The test items of one domain looked for in the training text of one.
+struct OverlapCheck {
+  std::string train;
+  std::string test;
+  std::int64_t train_items = 0;
+  std::int64_t test_items = 0;
+  /// In the order of the evaluation.
+  std::vector<OverlappingItem> items;
+};
+
 /// Everything the report needs. Equal for equal studies but for the timing fields.
 struct StudyResult {
   StudySpec spec;
@@ -164,6 +197,9 @@ struct StudyResult {
   /// By pair in the order of the study, within a pair by method.
   std::vector<CellResult> cells;
   std::vector<LegSummary> legs;
+  /// Every target against every domain that is trained on; without procedural domains, whose splits
+  /// are apart by construction.
+  std::vector<OverlapCheck> overlap;
   /// Why the last attempt ended before everything was done, when that was the budget; else "".
   std::string stopped;
   /// Rates that were tried on validation items before the study, best of each kind first.

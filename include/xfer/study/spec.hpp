@@ -172,6 +172,13 @@ struct StudySpec {
   /// scores being those of lm-evaluation-harness: "acc", "acc_norm", "acc_mutual_info"
   /// (`grade::ChoiceScore`). Items without options are always written.
   std::string scoring = "generate";
+  /// Answers drawn to each written test item for pass@k, besides the greedy one that is scored, and
+  /// the temperature of drawing them; 0: none.
+  int samples = 0;
+  double sample_temperature = 0.8;
+  /// Test items that overlap with the training text of the study's domains are left out of every
+  /// score. Either way the report shows the scores with and without them.
+  bool exclude_overlap = false;
 
   HypothesisSpec hypotheses;
 

@@ -45,13 +45,27 @@ public:
   template <class Hit>
   void scan(std::string_view text, Hit hit) const {
     if (filter_.empty()) return;
-    for_each_gram(text, words_, [&](std::uint64_t key) {
+    const auto look_up = [&](std::uint64_t key) {
       const std::uint64_t bit = key & filter_mask_;
       if ((filter_[bit >> 6U] >> (bit & 63U) & 1U) == 0) return;
       const auto found = items_.find(key);
       if (found == items_.end()) return;
       for (const std::uint32_t item : found->second) hit(item);
+    };
+    // The filter is larger than the caches near the core: what is asked for some runs ahead is
+    // there when it is looked at.
+    constexpr std::size_t ahead = 32;
+    std::array<std::uint64_t, ahead> asked{};
+    std::size_t count = 0;
+    for_each_gram(text, words_, [&](std::uint64_t key) {
+      std::uint64_t& place = asked[count % ahead];
+      if (count >= ahead) look_up(place);
+      place = key;
+      ++count;
+      __builtin_prefetch(&filter_[(key & filter_mask_) >> 6U]);
     });
+    for (std::size_t i = count < ahead ? 0 : count - ahead; i < count; ++i)
+      look_up(asked[i % ahead]);
   }
 
 private:

@@ -98,4 +98,14 @@ void need_content(const Record& record, std::string_view field, std::string_view
   if (is_blank(text)) record.refuse("field \"" + std::string(field) + "\" is empty");
 }
 
+bool is_blurb(const Record& record) {
+  return record.has("id") && record.is_text("sentence1") && record.is_text("sentence2") &&
+         record.has("label");
+}
+
+bool is_pubmed_id(std::string_view id) {
+  return !id.empty() && id.size() <= 9 &&
+         id.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 }  // namespace xfer::domains

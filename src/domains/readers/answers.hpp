@@ -33,6 +33,12 @@ void set_choices(Example& example, const Record& record, const std::string& stem
 void set_label(Example& example, const Record& record, std::string_view field,
                const std::vector<std::string>& labels, const std::string& label);
 
+/// A row of BLURB's yes-no tasks (Gu et al. 2021, arXiv 2007.15779) as LinkBERT and BioMedLM write
+/// them: id, sentence1 (the question), sentence2 (its text), label. Two datasets have it; the ids
+/// of one are numbers of PubMed.
+bool is_blurb(const Record& record);
+bool is_pubmed_id(std::string_view id);
+
 /// A decimal number as it stands in the field, "-.72" as "-0.72". Throws `bad_data`.
 std::string decimal(const Record& record, std::string_view field);
 

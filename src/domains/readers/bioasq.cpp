@@ -122,6 +122,20 @@ Reading read_bigbio(const Record& record) {
   return make(record, std::move(example), type, "answer");
 }
 
+/// The yes-no part of the seventh year: the snippets are one text.
+Reading read_blurb(const Record& record) {
+  Example example;
+  example.id = record.text("id");
+  example.kind = "yesno";
+  const std::string body = trimmed(record.text("sentence1"));
+  need_content(record, "sentence1", body);
+  example.cluster = canonical(body);
+  example.question = "Context: " + trimmed(record.text("sentence2")) + "\nQuestion: " + body;
+  set_label(example, record, "label", {"yes", "no"}, record.text("label"));
+  example.extra["grader"] = "label";
+  return one(std::move(example));
+}
+
 /// Without a task: the types that can be graded. Summaries are measured in bits per byte alone.
 template <Reading (*read)(const Record&)>
 Reader bioasq_rows(const Source& source) {
@@ -150,7 +164,12 @@ std::vector<Form> bioasq_forms() {
              return r.is_text("question") && r.is_text("type") && r.has("context") &&
                     r.is_array("answer");
            },
-           bioasq_rows<read_bigbio>}};
+           bioasq_rows<read_bigbio>},
+          {"bioasq", "BLURB",
+           [](const Record& r, const std::filesystem::path&) {
+             return is_blurb(r) && !is_pubmed_id(r.text_or_number("id"));
+           },
+           plain_rows<read_blurb>}};
 }
 
 }  // namespace xfer::domains

@@ -37,9 +37,16 @@ Reading make(const Record& record, const std::string& id, const std::string& que
   return one(std::move(example));
 }
 
+/// "" in rows that have none: their number serves.
+std::string pubmed_id(const Record& record) {
+  for (const char* field : {"pubid", "PMID", "id"})
+    if (record.has(field)) return record.text_or_number(field);
+  return record.key();
+}
+
 /// The conclusion (LONG_ANSWER) is never shown: it gives the answer away.
 Reading read_pubmedqa(const Record& record) {
-  return make(record, record.key(), record.text("QUESTION"), "final_decision",
+  return make(record, pubmed_id(record), record.text("QUESTION"), "final_decision",
               record.texts("CONTEXTS"));
 }
 
@@ -48,8 +55,10 @@ Reading read_pubmedqa_hub(const Record& record) {
               record.inner("context").texts("contexts"));
 }
 
-std::string pubmed_id(const Record& record) {
-  return record.has("pubid") ? record.text_or_number("pubid") : record.key();
+/// BLURB has the official fold: what a file holds is in its name.
+Reading read_pubmedqa_blurb(const Record& record) {
+  return make(record, pubmed_id(record), record.text("sentence1"), "label",
+              {trimmed(record.text("sentence2"))});
 }
 
 template <Reading (*read)(const Record&)>
@@ -95,6 +104,11 @@ std::vector<Form> pubmedqa_forms() {
              return r.has("pubid") && r.has("question") && r.is_object("context");
            },
            pubmedqa_rows<read_pubmedqa_hub>},
+          {"pubmedqa", "BLURB",
+           [](const Record& r, const fs::path&) {
+             return is_blurb(r) && is_pubmed_id(r.text_or_number("id"));
+           },
+           plain_rows<read_pubmedqa_blurb>},
           {"pubmedqa", "test_ground_truth.json", is_ground_truth, ground_truth}};
 }
 

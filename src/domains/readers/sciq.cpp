@@ -4,6 +4,7 @@
 #include "domains/records/text_tools.hpp"
 #include "xfer/rng.hpp"
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -47,6 +48,49 @@ Reader sciq_rows(const Source& source) {
   return reader;
 }
 
+constexpr std::string_view adapters_start = "Please choose the correct answer to the question:";
+
+/// "Please choose ...: Q?\n\nAnswer1: a\nAnswer2: b\n\nAnswer format: answer1/answer2" with the
+/// answer "answer2". The order of options is the row's own; there is no support passage.
+Reading read_adapters(const Record& record) {
+  const std::string instruction = record.text("instruction");
+  std::vector<std::string> options;
+  std::size_t begin = instruction.find("\nAnswer1:");
+  const std::size_t end = instruction.rfind("\nAnswer format:");
+  if (!instruction.starts_with(adapters_start) || begin == std::string::npos ||
+      end == std::string::npos || end < begin)
+    record.refuse("instruction", "must be a question, options \"Answer1: ...\" and a format",
+                  "the text " + shown(instruction));
+  const std::string question =
+      trimmed(instruction.substr(adapters_start.size(), begin - adapters_start.size()));
+  need_content(record, "instruction", question);
+  while (begin != std::string::npos && begin < end) {
+    const std::size_t text = instruction.find(':', begin) + 1;
+    const std::string next = "\nAnswer" + std::to_string(options.size() + 2) + ":";
+    begin = instruction.find(next, text);
+    options.push_back(trimmed(instruction.substr(text, std::min(begin, end) - text)));
+  }
+  std::string answers;
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    const std::string name = "answer" + std::to_string(i + 1);
+    answers += (i == 0 ? "" : ", ") + name;
+    if (record.text("answer") != name) continue;
+    Example example;
+    example.kind = "closed book";
+    set_choices(example, record, "Question: " + question, std::move(options), i);
+    return one(std::move(example));
+  }
+  record.refuse("answer", "must be one of " + answers,
+                "the text " + shown(record.text("answer")));
+}
+
+Reader adapters_rows(const Source&) {
+  Reader reader;
+  reader.read = read_adapters;
+  reader.note = "without support passages; options in the order of the file";
+  return reader;
+}
+
 }  // namespace
 
 std::vector<Form> sciq_forms() {
@@ -55,7 +99,15 @@ std::vector<Form> sciq_forms() {
              return r.has("question") && r.has("distractor1") && r.has("distractor2") &&
                     r.has("distractor3") && r.has("correct_answer");
            },
-           sciq_rows}};
+           sciq_rows},
+          // Other datasets were written in this way too: the path has to say that it is this one.
+          {"sciq", "LLM-Adapters",
+           [](const Record& r, const std::filesystem::path& path) {
+             return r.is_text("instruction") && r.is_text("answer") && r.has("output") &&
+                    lowered(std::filesystem::absolute(path).string()).find("sciq") !=
+                        std::string::npos;
+           },
+           adapters_rows}};
 }
 
 }  // namespace xfer::domains

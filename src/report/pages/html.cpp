@@ -4,6 +4,7 @@
 #include "report/tables/format.hpp"
 #include "report/tables/method.hpp"
 #include "report/tables/tables.hpp"
+#include "report/scores/extraction.hpp"
 
 #include <algorithm>
 
@@ -68,6 +69,11 @@ void write_cell(Markup& page, const CellReport& cell, const study::CellResult& r
   const Table kinds = kinds_table(cell);
   if (!kinds.rows.empty()) page.element("h3", "Kinds of problem");
   write_table(page, kinds, Fit::scroll);
+  page.element("h3", "How the answers were read");
+  write_table(page, extraction_table(result), Fit::stack);
+  write_table(page, task_metrics_table(result), Fit::scroll);
+  write_table(page, pass_at_k_table(cell), Fit::scroll);
+  write_table(page, overlap_table(cell), Fit::stack);
   write_error_analysis(page, cell, result);
   page.close().line();
 }
@@ -79,6 +85,7 @@ void write_method(Markup& page, const Report& report) {
     page.element("dt", term).element("dd", meaning).line();
   page.close();
   write_table(page, settings_table(report.result), Fit::words);
+  write_table(page, overlap_checks_table(report.result), Fit::scroll);
   write_table(page, reinforcement_table(report.result), Fit::scroll);
   write_table(page, legs_table(report.result), Fit::scroll);
   write_table(page, hashes_table(report), Fit::words);

@@ -41,10 +41,13 @@ Json json_hypotheses(const Report& report);
 Json json_similarities(const Report& report);
 Json json_findings(const Report& report);
 Json json_recommendations(const Report& report);
+Json json_overlap_checks(const study::StudyResult& result);
 /// And about one cell, beyond its metrics.
 Json json_learning(const CellReport& cell);
 Json json_changes(const CellReport& cell);
 Json json_robustness(const CellReport& cell);
 Json json_spending(const CellReport& cell);
+Json json_scoring(const CellReport& report, const study::CellResult& result);
+Json json_overlap(const CellReport& cell);
 
 }  // namespace xfer::report

@@ -3,6 +3,7 @@
 #include "report/tables/format.hpp"
 #include "report/tables/method.hpp"
 #include "report/tables/tables.hpp"
+#include "report/scores/extraction.hpp"
 
 #include <algorithm>
 
@@ -79,6 +80,9 @@ std::string cell_text(const CellReport& cell, const study::CellResult& result) {
   out += "### Conditions\n\n" + table_text(conditions_table(cell));
   out += table_text(kinds_table(cell)) + table_text(robustness_table(cell));
   out += curve_text(result) + table_text(learning_table(cell));
+  out += "### How the answers were read\n\n" + table_text(extraction_table(result));
+  out += table_text(task_metrics_table(result)) + table_text(pass_at_k_table(cell));
+  out += table_text(overlap_table(cell));
   out += table_text(changes_table(cell)) + table_text(change_groups_table(cell));
   out += example_text(result);
   return out;
@@ -122,6 +126,7 @@ std::string to_markdown(const Report& report) {
   for (const auto& [term, meaning] : definitions(result.spec))
     out += "- **" + term + "**: " + escape_markdown(meaning) + "\n";
   out += "\n" + list_text(settings_table(result)) + list_text(hashes_table(report));
+  out += table_text(overlap_checks_table(result));
   out += table_text(reinforcement_table(result)) + table_text(legs_table(result));
   const Reproduction again = reproduction(report);
   out += "## How to reproduce\n\n";

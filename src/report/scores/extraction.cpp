@@ -1,6 +1,7 @@
 #include "report/scores/extraction.hpp"
 
 #include "report/tables/format.hpp"
+#include "report/pages/markup.hpp"
 
 #include "xfer/domains/cards.hpp"
 #include "xfer/stats/metrics.hpp"
@@ -12,6 +13,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <tuple>
 
 namespace xfer::report {
 namespace {
@@ -31,9 +33,12 @@ std::optional<double> as_number(const std::string& text) {
   return value;
 }
 
-/// What the field measures the target by; "" when no card says.
-std::string metric_of(const std::string& target) {
-  return domains::domain_of_dataset(target).empty() ? "" : domains::dataset_card(target).metric;
+/// What the field measures the target by; "" when nothing says. Scores from elsewhere have only the
+/// target's name to tell.
+std::string metric_of(const CellResult& cell) {
+  if (!cell.field_metric.empty() || domains::domain_of_dataset(cell.target).empty())
+    return cell.field_metric;
+  return domains::dataset_card(cell.target).metric;
 }
 
 /// Numbers of the labels, in their order; empty when the answers are no labels.
@@ -102,19 +107,60 @@ Named regression(const EvaluationResult& evaluation) {
           {"answers read", read}};
 }
 
-/// One answer an item: pass@1 is the share that passes.
+/// Of the greedy answer; `pass_at_k` has those of drawn ones.
 Named passes(const EvaluationResult& evaluation) {
   double sum = 0.0;
-  for (const ItemResult& item : evaluation.items)
-    sum += stats::pass_at_k(1, item.score >= 1.0 ? 1 : 0, 1);
-  return {{"pass@1", sum / static_cast<double>(evaluation.items.size())}};
+  for (const ItemResult& item : evaluation.items) sum += item.score >= 1.0 ? 1.0 : 0.0;
+  return {{"pass@1 (greedy)", sum / static_cast<double>(evaluation.items.size())}};
+}
+
+/// BioASQ's, by type of question: its graders' scores are made so that their means are these.
+Named by_type(const EvaluationResult& evaluation) {
+  std::map<std::string, EvaluationResult> types;
+  for (const ItemResult& item : evaluation.items) types[item.kind].items.push_back(item);
+  const auto mean = [](const EvaluationResult& of, auto value) {
+    double sum = 0.0;
+    for (const ItemResult& item : of.items) sum += value(item);
+    return sum / static_cast<double>(of.items.size());
+  };
+  const auto score = [](const ItemResult& item) { return item.score; };
+  Named metrics;
+  if (const auto yesno = types.find("yesno"); yesno != types.end()) {
+    metrics.emplace_back("accuracy (yes/no)", mean(yesno->second, score));
+    if (const auto labels = labels_of(yesno->second); !labels.empty())
+      for (const auto& [name, value] : classification(yesno->second, labels))
+        if (name == "macro-F1") metrics.emplace_back(name + " (yes/no)", value);
+  }
+  if (const auto factoid = types.find("factoid"); factoid != types.end()) {
+    metrics.emplace_back("strict accuracy (factoid)",
+                         mean(factoid->second, [](const ItemResult& i) { return i.strict_score; }));
+    metrics.emplace_back("lenient accuracy (factoid)",
+                         mean(factoid->second,
+                              [](const ItemResult& i) { return i.score > 0.0 ? 1.0 : 0.0; }));
+    metrics.emplace_back("MRR (factoid)", mean(factoid->second, score));
+  }
+  if (const auto list = types.find("list"); list != types.end())
+    metrics.emplace_back("F1 (list)", mean(list->second, score));
+  return metrics;
 }
 
 Named metrics_of(const EvaluationResult& evaluation, const std::string& field_metric) {
+  if (field_metric.find("MRR") != std::string::npos) return by_type(evaluation);
   if (field_metric.starts_with("pass@")) return passes(evaluation);
   if (field_metric.find("RMSE") != std::string::npos) return regression(evaluation);
   const auto labels = labels_of(evaluation);
   return labels.empty() ? Named() : classification(evaluation, labels);
+}
+
+/// Those with answers, by condition and seed: the order in which a ledger holds them means nothing.
+std::vector<const EvaluationResult*> in_order(const CellResult& cell) {
+  std::vector<const EvaluationResult*> all;
+  for (const EvaluationResult& evaluation : cell.evaluations)
+    if (!evaluation.items.empty()) all.push_back(&evaluation);
+  std::stable_sort(all.begin(), all.end(), [](const auto* one, const auto* other) {
+    return std::tie(one->condition, one->seed) < std::tie(other->condition, other->seed);
+  });
+  return all;
 }
 
 std::string share_text(double share) { return number(share, Style::percent); }
@@ -123,8 +169,8 @@ std::string share_text(double share) { return number(share, Style::percent); }
 
 std::vector<AnswerReading> answer_readings(const CellResult& cell) {
   std::vector<AnswerReading> all;
-  for (const EvaluationResult& evaluation : cell.evaluations) {
-    if (evaluation.items.empty()) continue;
+  for (const EvaluationResult* tested : in_order(cell)) {
+    const EvaluationResult& evaluation = *tested;
     auto found = std::find_if(all.begin(), all.end(), [&](const AnswerReading& r) {
       return r.condition == evaluation.condition;
     });
@@ -146,17 +192,22 @@ std::vector<AnswerReading> answer_readings(const CellResult& cell) {
             {item.item_id, evaluation.seed, item.score, item.strict_score});
     }
   }
-  for (AnswerReading& reading : all)
+  for (AnswerReading& reading : all) {
+    std::sort(reading.differences.begin(), reading.differences.end(),
+              [](const auto& one, const auto& other) {
+                return std::tie(one.seed, one.item_id) < std::tie(other.seed, other.item_id);
+              });
     for (double AnswerReading::* sum :
          {&AnswerReading::lenient_score, &AnswerReading::strict_score, &AnswerReading::unread,
           &AnswerReading::strictly_unread, &AnswerReading::stopped_by_text,
           &AnswerReading::truncated})
       reading.*sum /= static_cast<double>(reading.answers);
+  }
   return all;
 }
 
 std::vector<TaskMetric> task_metrics(const CellResult& cell) {
-  const std::string field_metric = metric_of(cell.target);
+  const std::string field_metric = metric_of(cell);
   struct Sum {
     double total = 0.0;
     int seeds = 0;
@@ -164,8 +215,8 @@ std::vector<TaskMetric> task_metrics(const CellResult& cell) {
   };
   // By condition and metric, in the order in which they come.
   std::vector<std::pair<std::pair<Condition, std::string>, Sum>> sums;
-  for (const EvaluationResult& evaluation : cell.evaluations) {
-    if (evaluation.items.empty()) continue;
+  for (const EvaluationResult* tested : in_order(cell)) {
+    const EvaluationResult& evaluation = *tested;
     for (const auto& [name, value] : metrics_of(evaluation, field_metric)) {
       const std::pair key(evaluation.condition, name);
       auto found = std::find_if(sums.begin(), sums.end(),
@@ -191,7 +242,8 @@ std::vector<TaskMetric> task_metrics(const CellResult& cell) {
 
 Table extraction_table(const CellResult& cell) {
   Table table;
-  table.caption = "How the answers were read, " + cell.source + " → " + cell.target + ", in %";
+  table.caption = "How the answers were read, " + clean_text(cell.source) + " → " +
+                  clean_text(cell.target) + ", in %";
   table.head = {"Condition",      "Lenient score", "Strict score",   "No answer found",
                 "Strictly none", "Differ",        "Cut by a stop text", "Cut by the limit"};
   for (const AnswerReading& r : answer_readings(cell)) {
@@ -205,8 +257,8 @@ Table extraction_table(const CellResult& cell) {
     std::vector<std::string> names;
     for (const ReadingDifference& d : r.differences)
       if (names.size() < differences_shown &&
-          std::find(names.begin(), names.end(), d.item_id) == names.end())
-        names.push_back(d.item_id);
+          std::find(names.begin(), names.end(), clip_text(d.item_id, 60)) == names.end())
+        names.push_back(clip_text(d.item_id, 60));
     table.notes.push_back(condition_title(r.condition, cell.source, cell.target) +
                           ": the readings differ on " +
                           counted(std::ssize(r.differences), "answer") + ", e.g. to " +
@@ -214,7 +266,8 @@ Table extraction_table(const CellResult& cell) {
   }
   if (!table.rows.empty())
     table.notes.push_back("Strict reading counts an answer only in the form that the dataset asks "
-                          "for; the study's score is the lenient one.");
+                          "for; the study's score is the lenient one. report.json lists every "
+                          "answer on which they differ.");
   return table;
 }
 
@@ -222,7 +275,8 @@ Table task_metrics_table(const CellResult& cell) {
   Table table;
   const std::vector<TaskMetric> metrics = task_metrics(cell);
   if (metrics.empty()) return table;
-  table.caption = "The target's own metrics, " + cell.source + " → " + cell.target;
+  table.caption = "The target's own metrics, " + clean_text(cell.source) + " → " +
+                  clean_text(cell.target);
   table.head = {"Condition"};
   for (const TaskMetric& m : metrics)
     if (std::find(table.head.begin() + 1, table.head.end(), m.name) == table.head.end())

@@ -50,8 +50,10 @@ struct TaskMetric {
 
 /// Classification metrics where the final answers are labels (2 to 20 of them, each the answer of
 /// at least two items), with the area under the ROC curve where options of two labels were scored;
-/// RMSE, MAE and R2 for datasets whose card measures RMSE; pass@1 for those whose card measures it.
-/// An answer that could not be read is a class of its own, or leaves the item out of a regression.
+/// RMSE, MAE and R2 for datasets whose card measures RMSE; the greedy answer's pass@1 for those
+/// whose card measures it; for BioASQ accuracy and macro-F1, strict and lenient accuracy and MRR,
+/// and F1, each of the questions of its type. An answer that could not be read is a class of its
+/// own, or leaves the item out of a regression.
 std::vector<TaskMetric> task_metrics(const study::CellResult& cell);
 
 /// One row for each condition; no rows without answers.

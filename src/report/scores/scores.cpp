@@ -16,14 +16,14 @@ double per_byte(double bits, std::int64_t bytes) {
 }  // namespace
 
 const Score& accuracy_score() {
-  static constexpr Score score{stats::ScoreKind::accuracy,
+  static const Score score{stats::ScoreKind::accuracy,
                                [](const ItemResult& item) { return item.score; },
                                [](const ItemResult&) { return 1.0; }};
   return score;
 }
 
 const Score& bits_score() {
-  static constexpr Score score{
+  static const Score score{
       stats::ScoreKind::bits_per_byte,
       [](const ItemResult& item) { return per_byte(item.reference_bits, item.reference_bytes); },
       [](const ItemResult& item) { return static_cast<double>(item.reference_bytes); }};
@@ -31,7 +31,7 @@ const Score& bits_score() {
 }
 
 const Score& rest_score() {
-  static constexpr Score score{
+  static const Score score{
       stats::ScoreKind::bits_per_byte,
       [](const ItemResult& item) {
         return per_byte(item.reference_bits - item.first_token_bits,

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,8 @@ namespace xfer::report {
 /// that ratio of sums, in every bootstrap resample too.
 struct Score {
   stats::ScoreKind kind;
-  double (*value)(const study::ItemResult&);
-  double (*weight)(const study::ItemResult&);
+  std::function<double(const study::ItemResult&)> value;
+  std::function<double(const study::ItemResult&)> weight;
 };
 
 const Score& accuracy_score();

@@ -6,10 +6,12 @@
 #include "report/scores/changes.hpp"
 #include "report/scores/context.hpp"
 #include "report/scores/scores.hpp"
+#include "report/scores/analysis.hpp"
+#include "report/scores/overlap.hpp"
+#include "report/scores/pass_at_k.hpp"
 
 #include "xfer/error.hpp"
 #include "xfer/report/report.hpp"
-#include "xfer/stats/transfer.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -23,63 +25,6 @@ namespace xfer::report {
 namespace {
 
 using study::ItemResult;
-
-TransferMetrics all_undefined(const std::string& reason) {
-  const Metric m = Undefined{reason};
-  return {m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m};
-}
-
-struct Analysis {
-  TransferMetrics metrics;
-  std::map<Condition, Metric> means;
-  std::vector<std::string> notes;
-};
-
-/// The statistics know one control by name; here it stands for another.
-std::string with_control_named(std::string text, Condition control) {
-  const std::string known(to_string(Condition::format_control));
-  for (std::size_t at = 0; (at = text.find(known, at)) != std::string::npos;)
-    text.replace(at, known.size(), to_string(control));
-  return text;
-}
-
-/// Analyses the items at `chosen` under the conditions of `arms`, of which `control` is the one
-/// that the gain must stand above.
-Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, const Score& score,
-                 std::vector<std::size_t> chosen,
-                 Condition control = Condition::format_control,
-                 const stats::CellContext& context = {}) {
-  // An item that weighs nothing has nothing to say about this score.
-  std::erase_if(chosen, [&](std::size_t i) { return !(score.weight(*cell.items[i]) > 0.0); });
-  const auto undefined = [&](const std::string& reason) {
-    Analysis analysis{all_undefined(reason), {}, {}};
-    for (const Arm* arm : arms) analysis.means[arm->condition] = Undefined{reason};
-    return analysis;
-  };
-  if (!cell.find(Condition::baseline)) return undefined("the baseline was not evaluated");
-  if (chosen.empty()) return undefined("the reference answers have no text to score");
-  stats::TransferOptions options;
-  options.kind = score.kind;
-  options.seed = bootstrap_seed();
-  ItemWeights weights = item_weights(cell, score, chosen);
-  options.item_weights = std::move(weights.weights);
-  options.item_clusters = std::move(weights.clusters);
-
-  std::vector<stats::ConditionScores> conditions;
-  for (const Arm* arm : arms)
-    conditions.push_back(
-        {arm->condition == control ? Condition::format_control : arm->condition,
-         score_rows(*arm, score, chosen)});
-  stats::TransferAnalysis found = stats::transfer_metrics(conditions, options, context);
-  Analysis analysis{std::move(found.metrics), {}, std::move(found.notes)};
-  for (std::size_t a = 0; a < arms.size(); ++a)
-    analysis.means[arms[a]->condition] = std::move(found.means[a].mean);
-  if (control == Condition::format_control) return analysis;
-  Metric& above = analysis.metrics.gain_above_control;
-  if (!above.defined()) above = Undefined{with_control_named(above.reason(), control)};
-  for (std::string& note : analysis.notes) note = with_control_named(std::move(note), control);
-  return analysis;
-}
 
 double rate(const Arm& arm, bool (*counts)(const ItemResult&)) {
   std::size_t hits = 0;
@@ -135,10 +80,8 @@ CellReport summarise(const AlignedStudy& study, std::size_t place) {
   const AlignedCell& aligned = study.cells[place];
   const study::CellResult& cell = study.result->cells[place];
   const study::StudySpec& spec = study.result->spec;
-  std::vector<const Arm*> arms;
-  for (const Arm& arm : aligned.arms) arms.push_back(&arm);
-  std::vector<std::size_t> every(aligned.items.size());
-  for (std::size_t i = 0; i < every.size(); ++i) every[i] = i;
+  const std::vector<const Arm*> arms = every_arm(aligned);
+  const std::vector<std::size_t> every = every_item(aligned);
 
   CellReport report;
   report.source = cell.source;
@@ -172,6 +115,7 @@ CellReport summarise(const AlignedStudy& study, std::size_t place) {
   report.accuracy = std::move(by_accuracy.metrics);
   report.bits_per_byte = std::move(by_bits.metrics);
   report.bits_per_byte_after_first = std::move(by_rest.metrics);
+  report.pass_at_k = pass_at_k(aligned, control);
   report.kinds = summarise_kinds(aligned);
   report.learning = learning_summaries(cell);
   report.changes = condition_changes(aligned);
@@ -204,10 +148,8 @@ std::optional<MethodEffect> method_effect(const CellReport& cell, const AlignedC
   both.arms = {*base, *first, *second};
   both.arms[1].condition = Condition::transfer;
   both.arms[2].condition = Condition::format_control;
-  std::vector<const Arm*> arms;
-  for (const Arm& arm : both.arms) arms.push_back(&arm);
-  std::vector<std::size_t> every(both.items.size());
-  for (std::size_t i = 0; i < every.size(); ++i) every[i] = i;
+  const std::vector<const Arm*> arms = every_arm(both);
+  const std::vector<std::size_t> every = every_item(both);
   return MethodEffect{cell.source, cell.target, condition, cell.method,
                       analyse(both, arms, accuracy_score(), every).metrics.gain_above_control,
                       analyse(both, arms, bits_score(), every).metrics.gain_above_control};
@@ -278,11 +220,14 @@ Report make_report(study::StudyResult result, stats::SimilarityTable similarity)
   Report report;
   report.result = std::move(result);
   report.similarity = std::move(similarity);
+  const std::vector<OverlapSummary> overlap = overlap_summaries(report.result);
+  if (report.result.spec.exclude_overlap) leave_out_overlap(report.result);
   AlignedStudy aligned;
   aligned.result = &report.result;
   for (const study::CellResult& cell : report.result.cells) aligned.cells.push_back(align(cell));
   report.cells.resize(aligned.cells.size());
   for_each(aligned.cells.size(), [&](std::size_t i) { report.cells[i] = summarise(aligned, i); });
+  for (std::size_t i = 0; i < report.cells.size(); ++i) report.cells[i].overlap = overlap[i];
   explain_what_is_missing(report);
   report.effects = method_effects(report, aligned.cells);
   for (const Method method : report.result.spec.methods) {

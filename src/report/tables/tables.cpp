@@ -250,6 +250,11 @@ Table settings_table(const study::StudyResult& result) {
   row("Few-shot examples", grouped(s.shots));
   row("Longest answer", s.max_answer_tokens > 0 ? counted(s.max_answer_tokens, "token")
                                                 : "the domain's own limit");
+  if (s.scoring != "generate") row("Items with options", "chosen by " + clean_text(s.scoring));
+  if (s.samples > 0)
+    row("Answers drawn for pass@k", grouped(s.samples) + " to each test item, at temperature " +
+                                        plain(s.sample_temperature));
+  if (s.exclude_overlap) row("Test items among training text", "left out");
   return table;
 }
 

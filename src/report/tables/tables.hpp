@@ -39,6 +39,13 @@ Table robustness_table(const CellReport& cell);
 Table wordings_table(const Report& report);
 /// One row for each condition.
 Table conditions_table(const CellReport& cell);
+/// pass@k of drawn answers, one row for each condition; no rows where none were drawn.
+Table pass_at_k_table(const CellReport& cell);
+/// Scores with and without the test items that are among training text; no rows where none is.
+Table overlap_table(const CellReport& cell);
+/// Test items found in training text, one row for each domain trained on and one column for each
+/// target; no rows where nothing was looked for.
+Table overlap_checks_table(const study::StudyResult& result);
 /// One row for each kind of problem; no rows when the items carry no kinds.
 Table kinds_table(const CellReport& cell);
 /// One row for each cell; for studies of several.

@@ -1,0 +1,17 @@
+// pass@k of answers drawn at a temperature.
+#pragma once
+
+#include "report/scores/align.hpp"
+
+#include "xfer/condition.hpp"
+#include "xfer/report/report.hpp"
+
+#include <vector>
+
+namespace xfer::report {
+
+/// For k = 1, 2, 5, 10, 20, ... up to the number of answers; empty where none were drawn. Items
+/// without drawn answers are left out. `control` is the one that the gain must stand above.
+std::vector<PassAtK> pass_at_k(const AlignedCell& cell, Condition control);
+
+}  // namespace xfer::report
