@@ -241,6 +241,7 @@ void bind_result(py::module_& module) {
             return rows;
           },
           "(learning, rate, accuracy, bits per byte) on validation items; best of each first.")
+      .def_readonly("looks", &StudyResult::looks, "Of an adaptive study, by round.")
       .def_readonly("useful_dollars", &StudyResult::useful_dollars)
       .def_readonly("lost_dollars", &StudyResult::lost_dollars,
                     "For calls that failed or had to be made again.")

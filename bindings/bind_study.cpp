@@ -89,6 +89,14 @@ void hypotheses_key(py::class_<StudySpec>& type, const char* name,
       [member](StudySpec& self, T value) { self.hypotheses.*member = std::move(value); });
 }
 
+/// A key of the section [looks], as looks_<key>.
+template <class T>
+void looks_key(py::class_<StudySpec>& type, const char* name, T study::LooksSpec::*member) {
+  type.def_property(
+      name, [member](const StudySpec& self) { return self.looks.*member; },
+      [member](StudySpec& self, T value) { self.looks.*member = std::move(value); });
+}
+
 /// A key of the section [budget], by its own name.
 void budget_key(py::class_<StudySpec>& type, const char* name,
                 double study::BudgetSpec::*member) {
@@ -144,6 +152,7 @@ void bind_spec(py::module_& module) {
       .def_readwrite("tokenizer", &StudySpec::tokenizer)
       .def_readwrite("renderer", &StudySpec::renderer)
       .def_readwrite("seeds", &StudySpec::seeds)
+      .def_readwrite("adaptive", &StudySpec::adaptive)
       .def_readwrite("steps", &StudySpec::steps)
       .def_readwrite("match", &StudySpec::match)
       .def_readwrite("examples", &StudySpec::examples)
@@ -186,6 +195,11 @@ void bind_spec(py::module_& module) {
   hypotheses_key(type, "hypotheses_similarity", &study::HypothesisSpec::similarity);
   hypotheses_key(type, "hypotheses_learning_rates_tuned",
                  &study::HypothesisSpec::learning_rates_tuned);
+  looks_key(type, "looks_error_rate", &study::LooksSpec::error_rate);
+  looks_key(type, "looks_spending", &study::LooksSpec::spending);
+  looks_key(type, "looks_first_seeds", &study::LooksSpec::first_seeds);
+  looks_key(type, "looks_cells", &study::LooksSpec::cells);
+  looks_key(type, "looks_cell_seeds", &study::LooksSpec::cell_seeds);
   budget_key(type, "max_dollars", &study::BudgetSpec::max_dollars);
   budget_key(type, "max_dollars_per_leg", &study::BudgetSpec::max_dollars_per_leg);
   budget_key(type, "max_dollars_per_day", &study::BudgetSpec::max_dollars_per_day);
@@ -228,6 +242,7 @@ const char* kind_name(const Event& event) {
     case Event::Kind::eval_progress: return "eval_progress";
     case Event::Kind::eval_finished: return "eval_finished";
     case Event::Kind::eval_reused: return "eval_reused";
+    case Event::Kind::decided: return "decided";
     case Event::Kind::finished: return "finished";
     case Event::Kind::cancelled: return "cancelled";
   }
@@ -291,10 +306,12 @@ std::shared_ptr<study::Backend> to_backend(const py::object& backend) {
 Report run_blocking_study(const StudySpec& spec, const std::filesystem::path& folder,
                           const py::object& on_event, const py::object& backend,
                           study::DomainSet domains,
-                          const std::optional<std::filesystem::path>& record_file) {
+                          const std::optional<std::filesystem::path>& record_file,
+                          std::vector<std::filesystem::path> budget_shared_with) {
   const auto call = new_call(new_queue());
   const auto events = std::make_shared<EventQueue>();
   study::RunOptions options;
+  options.budget_shared_with = std::move(budget_shared_with);
   options.run_folder = folder;
   options.record_file = record_file.value_or("");
   options.on_event = [events](const Event& event) { events->push(event); };
@@ -387,9 +404,11 @@ void bind_study(py::module_& module) {
   module.def("run_study", &run_blocking_study, "spec"_a, "run_folder"_a, "on_event"_a = py::none(),
              "backend"_a = py::none(), "domains"_a = study::DomainSet(),
              "record_file"_a = py::none(),
+             "budget_shared_with"_a = std::vector<std::filesystem::path>(),
              "Runs or resumes a study; `on_event` is called in this thread. `backend` is an "
              "`xfer.CustomBackend` in place of the study's model, `domains` are own ones by name. "
-             "Exchanges with a Tinker service are written to `record_file`, without secrets.");
+             "Exchanges with a Tinker service are written to `record_file`, without secrets. What "
+             "the runs in `budget_shared_with` have spent counts against the limits too.");
   module.def("run_study_async", &run_async_study, "spec"_a, "run_folder"_a,
              "on_event"_a = py::none(), "backend"_a = py::none(),
              "domains"_a = study::DomainSet(), "record_file"_a = py::none(),

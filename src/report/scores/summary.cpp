@@ -29,6 +29,12 @@ TransferMetrics all_undefined(const std::string& reason) {
   return {m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m};
 }
 
+/// What is analysed alike in all of a study.
+struct Setting {
+  double level;
+  Condition control = Condition::format_control;
+};
+
 struct Analysis {
   TransferMetrics metrics;
   std::map<Condition, Metric> means;
@@ -46,9 +52,9 @@ std::string with_control_named(std::string text, Condition control) {
 /// Analyses the items at `chosen` under the conditions of `arms`, of which `control` is the one
 /// that the gain must stand above.
 Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, const Score& score,
-                 std::vector<std::size_t> chosen,
-                 Condition control = Condition::format_control,
+                 std::vector<std::size_t> chosen, const Setting& setting,
                  const stats::CellContext& context = {}) {
+  const Condition control = setting.control;
   // An item that weighs nothing has nothing to say about this score.
   std::erase_if(chosen, [&](std::size_t i) { return !(score.weight(*cell.items[i]) > 0.0); });
   const auto undefined = [&](const std::string& reason) {
@@ -60,6 +66,7 @@ Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, c
   if (chosen.empty()) return undefined("the reference answers have no text to score");
   stats::TransferOptions options;
   options.kind = score.kind;
+  options.level = setting.level;
   options.seed = bootstrap_seed();
   ItemWeights weights = item_weights(cell, score, chosen);
   options.item_weights = std::move(weights.weights);
@@ -98,7 +105,7 @@ double mean_score(const Arm& arm, const std::vector<std::size_t>& chosen) {
   return sum / static_cast<double>(arm.items.size() * chosen.size());
 }
 
-std::vector<KindSummary> summarise_kinds(const AlignedCell& aligned) {
+std::vector<KindSummary> summarise_kinds(const AlignedCell& aligned, double level) {
   std::map<std::string, std::vector<std::size_t>> by_kind;
   for (std::size_t i = 0; i < aligned.items.size(); ++i)
     by_kind[aligned.items[i]->kind].push_back(i);
@@ -111,7 +118,7 @@ std::vector<KindSummary> summarise_kinds(const AlignedCell& aligned) {
     kind.kind = name;
     kind.items = static_cast<int>(chosen.size());
     for (const Arm& arm : aligned.arms) kind.accuracy.push_back(mean_score(arm, chosen));
-    kind.gain = analyse(aligned, pair, accuracy_score(), chosen).metrics.gain;
+    kind.gain = analyse(aligned, pair, accuracy_score(), chosen, {level}).metrics.gain;
   }
   return kinds;
 }
@@ -131,6 +138,16 @@ int zero_step_differences(const AlignedCell& cell) {
   return differences;
 }
 
+/// Seeds that the study wanted of the cell; an adaptive one wants no more than its looks asked for.
+int planned_seeds(const study::StudyResult& result, const CellReport& cell) {
+  if (!result.spec.adaptive) return static_cast<int>(result.spec.seeds.size());
+  int seeds = result.spec.looks.first_seeds;
+  for (const study::Look& look : result.looks)
+    if (look.source == cell.source && look.target == cell.target && look.method == cell.method)
+      seeds = look.seeds + (look.goes_on ? 1 : 0);
+  return seeds;
+}
+
 CellReport summarise(const AlignedStudy& study, std::size_t place) {
   const AlignedCell& aligned = study.cells[place];
   const study::CellResult& cell = study.result->cells[place];
@@ -146,12 +163,12 @@ CellReport summarise(const AlignedStudy& study, std::size_t place) {
   report.method = cell.method;
   report.method_named = spec.methods.size() > 1 || cell.method != Method::sl;
   report.zero_step_differences = zero_step_differences(aligned);
-  const Condition control = report.style_control();
-  Analysis by_accuracy = analyse(aligned, arms, accuracy_score(), every, control,
+  const Setting setting{interval_level(spec), report.style_control()};
+  Analysis by_accuracy = analyse(aligned, arms, accuracy_score(), every, setting,
                                  cell_context(study, place, accuracy_score()));
-  Analysis by_bits = analyse(aligned, arms, bits_score(), every, control,
+  Analysis by_bits = analyse(aligned, arms, bits_score(), every, setting,
                              cell_context(study, place, bits_score()));
-  Analysis by_rest = analyse(aligned, arms, rest_score(), every, control);
+  Analysis by_rest = analyse(aligned, arms, rest_score(), every, setting);
   report.protocol_hash = aligned.protocol_hash;
   report.items_hash = aligned.items_hash;
   for (const Arm& arm : aligned.arms) {
@@ -172,7 +189,7 @@ CellReport summarise(const AlignedStudy& study, std::size_t place) {
   report.accuracy = std::move(by_accuracy.metrics);
   report.bits_per_byte = std::move(by_bits.metrics);
   report.bits_per_byte_after_first = std::move(by_rest.metrics);
-  report.kinds = summarise_kinds(aligned);
+  report.kinds = summarise_kinds(aligned, setting.level);
   report.learning = learning_summaries(cell);
   report.changes = condition_changes(aligned);
   report.robustness = prompt_robustness(cell, aligned, accuracy_score());
@@ -181,14 +198,15 @@ CellReport summarise(const AlignedStudy& study, std::size_t place) {
   report.finding = find_finding(report);
   report.headline = write_headline(report);
   report.reading = write_reading(report);
-  report.warnings = find_warnings(report, spec);
+  report.warnings = find_warnings(report, spec, planned_seeds(*study.result, report));
   return report;
 }
 
 /// What `condition` does under the method of `cell` beyond what it does under that of `reference`:
 /// the difference of two arms that were tested on the same items, next to their baseline.
 std::optional<MethodEffect> method_effect(const CellReport& cell, const AlignedCell& aligned,
-                                          const AlignedCell& reference, Condition condition) {
+                                          const AlignedCell& reference, Condition condition,
+                                         double level) {
   const Arm* base = reference.find(Condition::baseline);
   const Arm* first = aligned.find(condition);
   const Arm* second = reference.find(condition);
@@ -209,8 +227,8 @@ std::optional<MethodEffect> method_effect(const CellReport& cell, const AlignedC
   std::vector<std::size_t> every(both.items.size());
   for (std::size_t i = 0; i < every.size(); ++i) every[i] = i;
   return MethodEffect{cell.source, cell.target, condition, cell.method,
-                      analyse(both, arms, accuracy_score(), every).metrics.gain_above_control,
-                      analyse(both, arms, bits_score(), every).metrics.gain_above_control};
+                      analyse(both, arms, accuracy_score(), every, {level}).metrics.gain_above_control,
+                      analyse(both, arms, bits_score(), every, {level}).metrics.gain_above_control};
 }
 
 std::vector<MethodEffect> method_effects(const Report& report,
@@ -228,7 +246,8 @@ std::vector<MethodEffect> method_effects(const Report& report,
     const auto reference = static_cast<std::size_t>(found - report.cells.begin());
     for (const Condition condition : {Condition::transfer, Condition::direct,
                                       Condition::sequential, Condition::joint})
-      if (auto effect = method_effect(cell, aligned[i], aligned[reference], condition))
+      if (auto effect = method_effect(cell, aligned[i], aligned[reference], condition,
+                                      interval_level(report.result.spec)))
         effects.push_back(std::move(*effect));
   }
   return effects;
