@@ -59,6 +59,7 @@ from xfer.study import (
     run_transfer_experiment,
     run_transfer_experiment_async,
 )
+from xfer.watch import Watch, watch
 
 __all__ = [
     "Cancelled",
@@ -85,6 +86,7 @@ __all__ = [
     "Trainer",
     "TrainerInfo",
     "Verdict",
+    "Watch",
     "__version__",
     "check_data",
     "chosen_option",
@@ -109,6 +111,7 @@ __all__ = [
     "similarity_measures",
     "stats",
     "supervised_datum",
+    "watch",
     "without_items",
 ]
 

@@ -84,6 +84,12 @@ Ledger::Ledger(const fs::path& run_folder)
 }
 
 void Ledger::transaction(const std::function<void()>& work) {
+  struct Watch {
+    std::chrono::duration<double>& sum;
+    std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+    ~Watch() { sum += std::chrono::steady_clock::now() - begun; }
+  };
+  const Watch watch{busy_};
   database_.execute("BEGIN IMMEDIATE");
   try {
     work();

@@ -117,6 +117,9 @@ public:
   /// How this attempt ended: "finished", "cancelled", an error's code, or what the budget said.
   void note_outcome(std::string_view outcome);
 
+  /// Time that this object has spent in transactions.
+  std::chrono::duration<double> time_in_transactions() const noexcept { return busy_; }
+
   /// Called right before and right after each transaction is committed; for tests of interruption.
   void set_commit_hook(std::function<void()> hook) { commit_hook_ = std::move(hook); }
 
@@ -127,6 +130,7 @@ private:
   RunLock lock_;
   Sqlite database_;
   std::int64_t attempt_ = 0;  ///< 0 before `start`
+  std::chrono::duration<double> busy_{0.0};
   double done_units_ = 0.0;
   double total_units_ = 0.0;
   double seconds_left_ = 0.0;
