@@ -134,6 +134,13 @@ std::unique_ptr<StudySpec> make_spec(const py::kwargs& options) {
   return spec;
 }
 
+/// A method that the package's own Python has.
+auto in_python(const char* module, const char* function) {
+  return [module, function](const py::object& self, const py::args& more, const py::kwargs& named) {
+    return py::module_::import(module).attr(function)(self, *more, **named);
+  };
+}
+
 void bind_spec(py::module_& module) {
   py::class_<StudySpec> type(module, "StudySpec",
                              "What a study is to do. The defaults are the built-in pilot; every "
@@ -212,6 +219,11 @@ void bind_spec(py::module_& module) {
                   "The study of a TOML text; `origin` names it in errors, relative paths in it are "
                   "taken from `base_folder`.")
       .def("to_toml", &StudySpec::to_toml, "A study file that reads back to an equal study.")
+      .def("run", in_python("xfer.study", "run_study"), "`xfer.run_study` of this study.")
+      .def("run_async", in_python("xfer.study", "run_study_async"),
+           "`xfer.run_study_async` of this study.")
+      .def("plan", in_python("xfer.study", "plan_study"), "`xfer.plan_study` of this study.")
+      .def("events", in_python("xfer.events", "StudyEvents"), "`xfer.StudyEvents` of this study.")
       .def("validate", &StudySpec::validate,
            "Raises `xfer.Error` naming the key and what is allowed.")
       .def("__eq__",

@@ -48,6 +48,7 @@ from xfer._native import (
 from xfer.custom import CustomBackend, CustomSampler, CustomTrainer
 from xfer.domain_sources import check_data, domain_from_file, mix
 from xfer.errors import Cancelled, Error, ServiceError
+from xfer.events import StudyEvents
 from xfer.plan import StudyPlan
 from xfer.result import Result, load_result
 from xfer.similarity import Similarity, similarity
@@ -80,6 +81,7 @@ __all__ = [
     "Server",
     "ServiceError",
     "Similarity",
+    "StudyEvents",
     "StudyPlan",
     "StudySpec",
     "Tokenizer",
