@@ -48,6 +48,8 @@ void bind_run_status(py::module_& module) {
       .def_readonly("holder", &RunStatus::holder, "That process, or \"\".")
       .def_readonly("outcome", &RunStatus::outcome, "How the last attempt ended.")
       .def_readonly("finished", &RunStatus::finished)
+      .def_readonly("machine", &RunStatus::machine)
+      .def_readonly("git", &RunStatus::git, "Commit of the repository it was started in, or \"\".")
       .def_readonly("legs_done", &RunStatus::legs_done)
       .def_readonly("legs_planned", &RunStatus::legs_planned)
       .def_readonly("evaluations_done", &RunStatus::evaluations_done)

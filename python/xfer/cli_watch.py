@@ -63,6 +63,8 @@ def _content(part: Part) -> dict[str, Any]:
         "state": state_of(now),
         "running": now.running,
         "holder": now.holder,
+        "machine": now.machine,
+        "git": now.git,
         "training_runs_finished": now.legs_done,
         "training_runs_planned": now.legs_planned,
         "evaluations_finished": sum(cell.done for cell in now.cells),

@@ -2,6 +2,7 @@
 
 #include "study/ledger_schema.hpp"
 #include "study/spec_fields.hpp"
+#include "study/surroundings.hpp"
 
 #include "xfer/error.hpp"
 
@@ -139,8 +140,11 @@ void Ledger::start(const StudySpec& spec, const Facts& facts, const Facts& about
     }
     // What an attempt paid for and never committed is done again.
     database_.execute("UPDATE spending SET lost = lost + pending, pending = 0");
-    Statement attempt(database_, "INSERT INTO attempts(process, version) VALUES(?, ?)");
-    attempt.bind(1, process_name()).bind(2, about.at("xfer_version")).run();
+    Statement attempt(database_,
+                      "INSERT INTO attempts(process, version, machine, git) VALUES(?, ?, ?, ?)");
+    attempt.bind(1, process_name()).bind(2, about.at("xfer_version"));
+    attempt.bind(3, machine_description());
+    attempt.bind(4, git_state(std::filesystem::current_path())).run();
     Statement id(database_, "SELECT max(id) FROM attempts");
     id.step();
     attempt_ = id.integer(0);

@@ -16,6 +16,7 @@ inline constexpr std::string_view ledger_schema = R"sql(
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE attempts(id INTEGER PRIMARY KEY, process TEXT NOT NULL, version TEXT NOT NULL,
+  machine TEXT NOT NULL, git TEXT NOT NULL,
   started TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
   seconds REAL NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT 'interrupted',
   done_units REAL NOT NULL DEFAULT 0, total_units REAL NOT NULL DEFAULT 0,

@@ -75,11 +75,13 @@ private:
     seconds.step();
     status.seconds = seconds.real(0);
     Statement last(database_,
-                   "SELECT outcome, done_units, total_units, seconds_left FROM attempts ORDER BY "
-                   "id DESC LIMIT 1");
+                   "SELECT outcome, done_units, total_units, seconds_left, machine, git FROM attempts "
+                   "ORDER BY id DESC LIMIT 1");
     if (!last.step()) return;
     status.outcome = last.text(0);
     status.finished = status.outcome == "finished";
+    status.machine = last.text(4);
+    status.git = last.text(5);
     if (last.real(2) > 0.0) status.share = std::clamp(last.real(1) / last.real(2), 0.0, 1.0);
     if (status.finished) status.share = 1.0;
     if (!status.finished && last.real(3) > 0.0) status.seconds_left = last.real(3);

@@ -84,7 +84,7 @@ def test_status_and_watch_show_the_parts_of_a_study(study_file: Path, tmp_path: 
     folder = tmp_path / "runs" / "parts"
     assert (folder / "study.toml").exists()
     seen = json.loads(cli("status", "runs/parts", "--json").stdout)["parts"]
-    assert [part["part"] for part in seen] == ["embedded-small", "8-examples"]
+    assert [part["part"] for part in seen] == ["tiny", "8-examples"]
     assert all(part["finished"] for part in seen)
     text = cli("status", "runs/parts").stdout
     assert "2 of 2 parts finished" in text

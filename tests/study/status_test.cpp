@@ -1,6 +1,7 @@
 // What another process can see of a run.
 #include "tests/study/study_testing.hpp"
 
+#include "study/surroundings.hpp"
 #include "xfer/study/status.hpp"
 
 #include <gtest/gtest.h>
@@ -27,6 +28,7 @@ TEST(Status, of_a_finished_run) {
   EXPECT_EQ(status.evaluations_done, status.evaluations_planned);
   EXPECT_EQ(status.items_done, status.items_planned);
   EXPECT_EQ(status.share, 1.0);
+  EXPECT_NE(status.machine.find("threads"), std::string::npos);
   EXPECT_FALSE(status.seconds_left);
   ASSERT_EQ(status.cells.size(), 1U);
   EXPECT_EQ(status.cells[0].done, 11);  // a baseline, and five conditions of two seeds
@@ -71,6 +73,21 @@ TEST(Status, of_a_stopped_run_says_what_has_begun) {
   EXPECT_EQ(status.training[0].planned, 7);
   EXPECT_TRUE(status.training[0].loss);
   EXPECT_FALSE(status.training[0].reward);
+}
+
+TEST(Status, knows_the_commit_that_is_checked_out) {
+  const TemporaryFolder folder;
+  const fs::path git = folder.path() / ".git";
+  EXPECT_EQ(git_state(folder.path() / "a"), "");
+  fs::create_directories(git / "refs" / "heads");
+  fs::create_directories(folder.path() / "a" / "b");
+  std::ofstream(git / "HEAD") << "ref: refs/heads/main\n";
+  std::ofstream(git / "packed-refs") << "# pack-refs\nabc123 refs/heads/main\n";
+  EXPECT_EQ(git_state(folder.path() / "a" / "b"), "abc123 (main)");
+  std::ofstream(git / "refs" / "heads" / "main") << "def456\n";
+  EXPECT_EQ(git_state(folder.path() / "a" / "b"), "def456 (main)");
+  std::ofstream(git / "HEAD") << "789\n";
+  EXPECT_EQ(git_state(folder.path()), "789");
 }
 
 TEST(Status, refuses_a_folder_without_a_run) {

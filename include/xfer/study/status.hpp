@@ -41,6 +41,10 @@ struct RunStatus {
   /// limit of the budget was reached.
   std::string outcome;
   bool finished = false;
+  /// Of the last attempt: where it was made, and the commit of the git repository that it was
+  /// started in, or "".
+  std::string machine;
+  std::string git;
   int legs_done = 0;
   int legs_planned = 0;
   int evaluations_done = 0;
