@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from xfer._native import Domain, Example
 from xfer.conformance import Check, Conformance
 
 ITEMS = 50
 SPLITS = ("train", "validation", "test")
-JUNK = (b"", b"\xff\xfe\x00", b"\x00" * 64, "\N{SNOWMAN}" * 500, "1e999999", "-" * 2000, "```\n", "{")
+JUNK = (
+    b"",
+    b"\xff\xfe\x00",
+    b"\x00" * 64,
+    "\N{SNOWMAN}" * 500,
+    "1e999999",
+    "-" * 2000,
+    "```\n",
+    "{",
+)
 
 
 def _items(domain: Domain, split: str) -> Iterator[Example]:
@@ -85,7 +95,7 @@ def any_text_is_graded(domain: Domain) -> None:
 
 def grades_repeat(domain: Domain) -> None:
     items = list(_items(domain, "test"))
-    for item, other in zip(items, items[1:], strict=False):
+    for item, other in pairwise(items):
         first, second = domain.grade(item, other.solution), domain.grade(item, other.solution)
         assert (first.score, first.answer) == (second.score, second.answer), (
             f"{item.id}: the same answer is graded in two ways"

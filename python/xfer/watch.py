@@ -179,7 +179,7 @@ def head_line(part: Part) -> str:
 
 
 def money(status: RunStatus) -> str:
-    """", $1.20 spent of $5.00", or nothing where nothing costs."""
+    """ ", $1.20 spent of $5.00", or nothing where nothing costs."""
     spent = status.useful_dollars + status.lost_dollars
     if spent == 0 and status.max_dollars == 0:
         return ""
@@ -271,7 +271,8 @@ def _shown(parts: list[Part]) -> Part | None:
     """The part that runs, or the last that has begun."""
     begun = [part for part in parts if part.status is not None]
     running = [part for part in begun if part.status is not None and part.status.running]
-    return (running or begun or [None])[-1]
+    shown = running or begun
+    return shown[-1] if shown else None
 
 
 def view_html(parts: list[Part]) -> str:

@@ -66,6 +66,18 @@ void check_conditions(const StudySpec& spec) {
   }
 }
 
+void check_looks(const StudySpec& spec) {
+  if (!spec.adaptive) return;
+  if (static_cast<int>(spec.seeds.size()) < spec.looks.first_seeds)
+    refuse("seeds", "must name at least looks.first_seeds of them in an adaptive study (got " +
+                        std::to_string(spec.seeds.size()) + " of " +
+                        std::to_string(spec.looks.first_seeds) + ")");
+  for (const Condition needed : {Condition::baseline, Condition::transfer})
+    if (std::count(spec.conditions.begin(), spec.conditions.end(), needed) == 0)
+      refuse("conditions", "must hold '" + std::string(to_string(needed)) +
+                               "' in an adaptive study: its looks are at the gain");
+}
+
 void check_lists(const StudySpec& spec, const std::vector<std::string>& known_domains) {
   refuse_repeats(spec.pairs, "pairs");
   refuse_repeats(spec.conditions, "conditions");
@@ -85,18 +97,6 @@ void check_lists(const StudySpec& spec, const std::vector<std::string>& known_do
     if (seed > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
       refuse("seeds",
              "must be at most 9223372036854775807 (got " + std::to_string(seed) + ")");
-}
-
-void check_looks(const StudySpec& spec) {
-  if (!spec.adaptive) return;
-  if (static_cast<int>(spec.seeds.size()) < spec.looks.first_seeds)
-    refuse("seeds", "must name at least looks.first_seeds of them in an adaptive study (got " +
-                        std::to_string(spec.seeds.size()) + " of " +
-                        std::to_string(spec.looks.first_seeds) + ")");
-  for (const Condition needed : {Condition::baseline, Condition::transfer})
-    if (std::count(spec.conditions.begin(), spec.conditions.end(), needed) == 0)
-      refuse("conditions", "must hold '" + std::string(to_string(needed)) +
-                               "' in an adaptive study: its looks are at the gain");
 }
 
 /// The members of the lists that are empty by default.

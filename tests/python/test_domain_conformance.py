@@ -45,7 +45,9 @@ def failed(domain: xfer.Domain) -> set[str]:
 
 
 def test_each_fault_is_found() -> None:
-    assert "tests are not trained on" in failed(own(test=[r | {"id": "t" + r["id"]} for r in rows(5)]))
+    assert "tests are not trained on" in failed(
+        own(test=[r | {"id": "t" + r["id"]} for r in rows(5)])
+    )
     lazy = failed(own(grader=lambda completion, example: 1.0))
     assert "no answer is not right" in lazy
     strict = failed(own(grader=lambda completion, example: 0.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -90,7 +89,7 @@ def test_status_and_watch_show_the_parts_of_a_study(study_file: Path, tmp_path: 
     assert "2 of 2 parts finished" in text
     assert "8-examples on " in cli("watch", "runs/parts", "--once").stdout
     # A part that has not begun is known all the same.
-    os.rename(folder / "8-examples", tmp_path / "away")
+    (folder / "8-examples").rename(tmp_path / "away")
     assert "8-examples: not begun" in cli("status", "runs/parts").stdout
 
 
@@ -121,7 +120,7 @@ def test_gc_removes_what_is_not_needed_and_nothing_else(
 
 
 def test_watch_says_where_there_is_nothing(tmp_path: Path) -> None:
-    with pytest.raises(xfer.Error, match="holds no study.db"):
+    with pytest.raises(xfer.Error, match="holds no study"):
         xfer.watch(tmp_path)
 
 
