@@ -14,7 +14,7 @@ namespace xfer::stats {
 namespace {
 
 constexpr double largest_bound = 8.0;
-constexpr int grid_intervals = 1200;  // even, for Simpson's rule
+constexpr int grid_intervals = 600;  // even, for Simpson's rule
 
 double upper_tail(double z) {
   return boost::math::cdf(complement(boost::math::normal(), z));
@@ -120,7 +120,7 @@ std::vector<double> spending_bounds(ErrorSpending spending, double alpha,
     const double allowed = spent_error(spending, alpha, time) - spent;
     double low = 0.0;
     double high = largest_bound;
-    constexpr int halvings = 60;
+    constexpr int halvings = 48;
     for (int i = 0; i < halvings; ++i) {
       const double middle = 0.5 * (low + high);
       (survivors.exit(middle, time) > allowed ? low : high) = middle;

@@ -86,7 +86,7 @@ TEST(Adaptive, keeps_the_error_rate_when_nothing_has_an_effect) {
   spec.looks.cells = 2;
   const int trials = std::getenv("XFER_ADAPTIVE_TRIALS")
                          ? std::atoi(std::getenv("XFER_ADAPTIVE_TRIALS"))
-                         : 60;
+                         : 40;
   int false_claims = 0;
   for (int trial = 0; trial < trials; ++trial) {
     Simulated world(4, 60, {0.0, 0.0, 0.0, 0.0},
