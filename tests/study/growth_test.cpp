@@ -172,7 +172,7 @@ private:
 class SimulatedBackend final : public Backend {
 public:
   static constexpr int legs_at_once = 256;
-  static constexpr int requests_at_once = 2048;
+  static constexpr int requests_at_once = 512;
 
   SimulatedService service{requests_at_once};
 
