@@ -43,6 +43,7 @@ Wanted wanted_of(const StudySpec& spec, const Plan& plan, const std::vector<int>
     if (!base && place_of(spec, c.seed) >= seeds[cell_of(spec, c)]) continue;
     wanted.evaluations[c.evaluation] = true;
     for (const PlannedPoint& point : c.curve) wanted.evaluations[point.evaluation] = true;
+    for (const PlannedTest& test : c.further) wanted.evaluations[test.evaluation] = true;
     for (const PlannedStage& stage : c.stages) wanted.legs[stage.leg] = true;
   }
   for (std::size_t leg = plan.legs.size(); leg-- > 0;)

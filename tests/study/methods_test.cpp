@@ -277,7 +277,7 @@ TEST(OldLedger, is_refused_with_its_version) {
   Sqlite(folder.path() / "study.db", Sqlite::Mode::read_write).execute("PRAGMA user_version=1");
   const std::string again =
       error_of(Errc::run_mismatch, [&] { run(spec, folder.path(), backend); });
-  EXPECT_NE(again.find("an earlier version of xfer (schema 1, here 3)"), std::string::npos)
+  EXPECT_NE(again.find("an earlier version of xfer (schema 1, here 4)"), std::string::npos)
       << again;
   const std::string read = error_of(Errc::bad_data, [&] { load_result(folder.path()); });
   EXPECT_NE(read.find("an earlier version"), std::string::npos) << read;
