@@ -264,6 +264,7 @@ void bind_result(py::module_& module) {
             return rows;
           },
           "(trained on, tested on, [(test item, training item, kind)]) of files and own domains.")
+      .def_readonly("looks", &StudyResult::looks, "Of an adaptive study, by round.")
       .def_readonly("useful_dollars", &StudyResult::useful_dollars)
       .def_readonly("lost_dollars", &StudyResult::lost_dollars,
                     "For calls that failed or had to be made again.")

@@ -89,6 +89,14 @@ void hypotheses_key(py::class_<StudySpec>& type, const char* name,
       [member](StudySpec& self, T value) { self.hypotheses.*member = std::move(value); });
 }
 
+/// A key of the section [looks], as looks_<key>.
+template <class T>
+void looks_key(py::class_<StudySpec>& type, const char* name, T study::LooksSpec::*member) {
+  type.def_property(
+      name, [member](const StudySpec& self) { return self.looks.*member; },
+      [member](StudySpec& self, T value) { self.looks.*member = std::move(value); });
+}
+
 /// A key of the section [budget], by its own name.
 void budget_key(py::class_<StudySpec>& type, const char* name,
                 double study::BudgetSpec::*member) {
@@ -126,6 +134,13 @@ std::unique_ptr<StudySpec> make_spec(const py::kwargs& options) {
   return spec;
 }
 
+/// A method that the package's own Python has.
+auto in_python(const char* module, const char* function) {
+  return [module, function](const py::object& self, const py::args& more, const py::kwargs& named) {
+    return py::module_::import(module).attr(function)(self, *more, **named);
+  };
+}
+
 void bind_spec(py::module_& module) {
   py::class_<StudySpec> type(module, "StudySpec",
                              "What a study is to do. The defaults are the built-in pilot; every "
@@ -144,6 +159,7 @@ void bind_spec(py::module_& module) {
       .def_readwrite("tokenizer", &StudySpec::tokenizer)
       .def_readwrite("renderer", &StudySpec::renderer)
       .def_readwrite("seeds", &StudySpec::seeds)
+      .def_readwrite("adaptive", &StudySpec::adaptive)
       .def_readwrite("steps", &StudySpec::steps)
       .def_readwrite("match", &StudySpec::match)
       .def_readwrite("examples", &StudySpec::examples)
@@ -189,6 +205,11 @@ void bind_spec(py::module_& module) {
   hypotheses_key(type, "hypotheses_similarity", &study::HypothesisSpec::similarity);
   hypotheses_key(type, "hypotheses_learning_rates_tuned",
                  &study::HypothesisSpec::learning_rates_tuned);
+  looks_key(type, "looks_error_rate", &study::LooksSpec::error_rate);
+  looks_key(type, "looks_spending", &study::LooksSpec::spending);
+  looks_key(type, "looks_first_seeds", &study::LooksSpec::first_seeds);
+  looks_key(type, "looks_cells", &study::LooksSpec::cells);
+  looks_key(type, "looks_cell_seeds", &study::LooksSpec::cell_seeds);
   budget_key(type, "max_dollars", &study::BudgetSpec::max_dollars);
   budget_key(type, "max_dollars_per_leg", &study::BudgetSpec::max_dollars_per_leg);
   budget_key(type, "max_dollars_per_day", &study::BudgetSpec::max_dollars_per_day);
@@ -201,6 +222,11 @@ void bind_spec(py::module_& module) {
                   "The study of a TOML text; `origin` names it in errors, relative paths in it are "
                   "taken from `base_folder`.")
       .def("to_toml", &StudySpec::to_toml, "A study file that reads back to an equal study.")
+      .def("run", in_python("xfer.study", "run_study"), "`xfer.run_study` of this study.")
+      .def("run_async", in_python("xfer.study", "run_study_async"),
+           "`xfer.run_study_async` of this study.")
+      .def("plan", in_python("xfer.study", "plan_study"), "`xfer.plan_study` of this study.")
+      .def("events", in_python("xfer.events", "StudyEvents"), "`xfer.StudyEvents` of this study.")
       .def("validate", &StudySpec::validate,
            "Raises `xfer.Error` naming the key and what is allowed.")
       .def("__eq__",
@@ -231,6 +257,7 @@ const char* kind_name(const Event& event) {
     case Event::Kind::eval_progress: return "eval_progress";
     case Event::Kind::eval_finished: return "eval_finished";
     case Event::Kind::eval_reused: return "eval_reused";
+    case Event::Kind::decided: return "decided";
     case Event::Kind::finished: return "finished";
     case Event::Kind::cancelled: return "cancelled";
   }
@@ -294,10 +321,12 @@ std::shared_ptr<study::Backend> to_backend(const py::object& backend) {
 Report run_blocking_study(const StudySpec& spec, const std::filesystem::path& folder,
                           const py::object& on_event, const py::object& backend,
                           study::DomainSet domains,
-                          const std::optional<std::filesystem::path>& record_file) {
+                          const std::optional<std::filesystem::path>& record_file,
+                          std::vector<std::filesystem::path> budget_shared_with) {
   const auto call = new_call(new_queue());
   const auto events = std::make_shared<EventQueue>();
   study::RunOptions options;
+  options.budget_shared_with = std::move(budget_shared_with);
   options.run_folder = folder;
   options.record_file = record_file.value_or("");
   options.on_event = [events](const Event& event) { events->push(event); };
@@ -390,9 +419,11 @@ void bind_study(py::module_& module) {
   module.def("run_study", &run_blocking_study, "spec"_a, "run_folder"_a, "on_event"_a = py::none(),
              "backend"_a = py::none(), "domains"_a = study::DomainSet(),
              "record_file"_a = py::none(),
+             "budget_shared_with"_a = std::vector<std::filesystem::path>(),
              "Runs or resumes a study; `on_event` is called in this thread. `backend` is an "
              "`xfer.CustomBackend` in place of the study's model, `domains` are own ones by name. "
-             "Exchanges with a Tinker service are written to `record_file`, without secrets.");
+             "Exchanges with a Tinker service are written to `record_file`, without secrets. What "
+             "the runs in `budget_shared_with` have spent counts against the limits too.");
   module.def("run_study_async", &run_async_study, "spec"_a, "run_folder"_a,
              "on_event"_a = py::none(), "backend"_a = py::none(),
              "domains"_a = study::DomainSet(), "record_file"_a = py::none(),

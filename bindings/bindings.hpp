@@ -20,6 +20,7 @@ void bind_stats(pybind11::module_& module);
 void bind_data(pybind11::module_& module);
 void bind_engine(pybind11::module_& module);
 void bind_similarity(pybind11::module_& module);
+void bind_status(pybind11::module_& module);
 void bind_study(pybind11::module_& module);
 void bind_report(pybind11::module_& module);
 void bind_plan(pybind11::module_& module);

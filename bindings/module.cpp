@@ -38,6 +38,7 @@ PYBIND11_MODULE(_native, module) {
   xfer::bindings::bind_data(module);
   xfer::bindings::bind_engine(module);
   xfer::bindings::bind_similarity(module);
+  xfer::bindings::bind_status(module);
   xfer::bindings::bind_study(module);
   xfer::bindings::bind_report(module);
   xfer::bindings::bind_plan(module);

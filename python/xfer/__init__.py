@@ -48,6 +48,7 @@ from xfer._native import (
 from xfer.custom import CustomBackend, CustomSampler, CustomTrainer
 from xfer.domain_sources import check_data, domain_from_file, mix
 from xfer.errors import Cancelled, Error, ServiceError
+from xfer.events import StudyEvents
 from xfer.plan import StudyPlan
 from xfer.result import Result, load_result
 from xfer.similarity import Similarity, similarity
@@ -59,6 +60,7 @@ from xfer.study import (
     run_transfer_experiment,
     run_transfer_experiment_async,
 )
+from xfer.watch import Watch, watch
 
 __all__ = [
     "Cancelled",
@@ -79,12 +81,14 @@ __all__ = [
     "Server",
     "ServiceError",
     "Similarity",
+    "StudyEvents",
     "StudyPlan",
     "StudySpec",
     "Tokenizer",
     "Trainer",
     "TrainerInfo",
     "Verdict",
+    "Watch",
     "__version__",
     "check_data",
     "chosen_option",
@@ -109,6 +113,7 @@ __all__ = [
     "similarity_measures",
     "stats",
     "supervised_datum",
+    "watch",
     "without_items",
 ]
 

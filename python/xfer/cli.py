@@ -27,6 +27,7 @@ from xfer import (
     cli_study,
     cli_tools,
     cli_train,
+    cli_watch,
 )
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 cli_study.add_to(app)
+cli_watch.add_to(app)
 cli_tools.add_to(app)
 cli_doctor.add_to(app)
 cli_data.add_to(app)

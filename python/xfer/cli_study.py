@@ -1,4 +1,4 @@
-"""Commands about studies: run, plan, status, report."""
+"""Commands about studies: run, plan, presets, report."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import json
 import sys
 import textwrap
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from pathlib import Path
@@ -20,6 +21,7 @@ from xfer.overview import Overview
 from xfer.plan import plan_content, plan_lines
 from xfer.progress import LineDisplay, LiveDisplay, duration
 from xfer.study import default_run_folder, own_domains
+from xfer.watch import write_parts
 
 StudyFile = Annotated[
     Path | None,
@@ -53,7 +55,6 @@ def add_to(app: typer.Typer) -> None:
     app.command("run")(run)
     app.command("plan")(plan)
     app.command("presets")(presets)
-    app.command("status")(status)
     app.command("report")(report)
 
 
@@ -98,10 +99,12 @@ def run(
             _show(result, folder)
         _fail_if_stopped([result], folder)
         return
-    results = [
-        (name, _run_part(part, folder / name, quiet, part_record(record, name)))
-        for name, part in parts
-    ]
+    write_parts(folder, spec)
+    results = []
+    for name, part in parts:
+        others = [folder / other for other, _ in parts if other != name]
+        record_here = part_record(record, name)
+        results.append((name, _run_part(part, folder / name, quiet, record_here, others)))
     overview = Overview(spec.name, results)
     overview.write(folder)
     typer.echo(overview.to_json() if as_json else overview.to_text())
@@ -172,11 +175,20 @@ def _fail_if_stopped(results: list[xfer.Result], folder: Path) -> None:
             raise typer.Exit(1)
 
 
-def _run_part(spec: xfer.StudySpec, folder: Path, quiet: bool, record: Path | None) -> xfer.Result:
+def _run_part(
+    spec: xfer.StudySpec,
+    folder: Path,
+    quiet: bool,
+    record: Path | None,
+    others: Sequence[Path] = (),
+) -> xfer.Result:
+    """Runs one part; what the others have spent counts against its limits too."""
     try:
         with _display(spec, folder, quiet) as listener:
             return xfer.Result(
-                _native.run_study(spec, folder, listener, None, own_domains(spec), record or ""),
+                _native.run_study(
+                    spec, folder, listener, None, own_domains(spec), record or "", others
+                ),
                 folder,
             )
     except KeyboardInterrupt:
@@ -225,38 +237,6 @@ def plan(study: StudyFile = None, settings: Settings = None, as_json: AsJson = F
         typer.echo(
             f"\nall {len(parts)} parts: ${total[1]:,.2f} (${total[0]:,.2f} to ${total[2]:,.2f})"
         )
-
-
-def status(run_folder: RunFolder, as_json: AsJson = False) -> None:
-    """Show how far a run is."""
-    result = xfer.load_result(run_folder)
-    spec = result.spec
-    per_pair = sum(
-        1 if condition == "baseline" else len(spec.seeds)
-        for method in spec.methods
-        for condition in spec.conditions
-        if _native.condition_exists(condition, method)
-    )
-    wanted = per_pair * len(spec.pairs)
-    done = sum(len(cell.evaluations) for cell in result.study.cells)
-    content: dict[str, Any] = {
-        "study": spec.name,
-        "model": result.study.model_name,
-        "training_runs_finished": len(result.study.legs),
-        "evaluations_finished": done,
-        "evaluations_wanted": wanted,
-        "finished": done == wanted,
-        "seconds": result.study.seconds,
-    }
-    if as_json:
-        typer.echo(json.dumps(content, indent=2))
-        return
-    state = "finished" if done == wanted else "unfinished; `xfer run` goes on"
-    typer.echo(
-        f"{spec.name} on {result.study.model_name}: {state}\n"
-        f"{len(result.study.legs)} training runs finished, {done} of {wanted} evaluations, "
-        f"{duration(result.study.seconds)} so far"
-    )
 
 
 def report(
@@ -309,7 +289,7 @@ def read_spec(study: Path | None, settings: list[str] | None) -> xfer.StudySpec:
 def _set(spec: xfer.StudySpec, setting: str) -> None:
     key, equals, text = setting.partition("=")
     section, _, name = key.strip().rpartition(".")  # train.steps is as good as steps
-    if section in ("rl", "ablation", "hypotheses"):
+    if section in ("rl", "ablation", "hypotheses", "looks"):
         name = f"{section}_{name}"
     if not equals or name not in _keys(spec):
         raise xfer.Error(

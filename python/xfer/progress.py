@@ -6,11 +6,14 @@ import html
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from xfer._native import Event, StudySpec
+from xfer._native import Event, RunStatus, StudySpec, read_status
+from xfer.errors import Error
+from xfer.watch import count_line, matrix_html, matrix_lines, money
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,14 +34,15 @@ class Display(Protocol):
 
 def best_display(spec: StudySpec, folder: Path) -> Display:
     """The display for where we are. It goes to stderr, so that stdout holds results alone."""
-    if _in_notebook():
+    if in_notebook():
         return NotebookDisplay(spec, folder)
     if sys.stderr.isatty():
         return LiveDisplay(spec, folder)
     return LineDisplay(spec, folder, sys.stderr)
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
+    """Whether outputs can be drawn anew, as in Jupyter."""
     shell = sys.modules.get("IPython")
     if shell is None:
         return False
@@ -104,6 +108,7 @@ class Status:
             "leg_lost": f"the checkpoint of {event.text} is gone; it is trained again",
             "eval_finished": f"tested {event.text}: {scores}",
             "eval_reused": f"tested {event.text} (earlier)",
+            "decided": event.text,
         }.get(event.kind)
 
     @property
@@ -117,6 +122,26 @@ class Status:
             left = self.seconds_left - (time.monotonic() - self._left_at)
             text += f", about {duration(left)} left"
         return text
+
+
+class Ledger:
+    """The run's matrix and money as its folder has them, read at most once a second."""
+
+    seconds_between_reads = 1.0
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read_at = -self.seconds_between_reads
+        self._status: RunStatus | None = None
+
+    @property
+    def status(self) -> RunStatus | None:
+        """None before the run has begun."""
+        if time.monotonic() - self._read_at >= self.seconds_between_reads:
+            self._read_at = time.monotonic()
+            with suppress(Error):
+                self._status = read_status(self._folder)
+        return self._status
 
 
 class LineDisplay:
@@ -152,7 +177,8 @@ class LineDisplay:
 
 
 class LiveDisplay:
-    """A bar, what is running and the time left, with finished things scrolling by above."""
+    """What is running, a bar, the time left, and the cells as a matrix that fills up, with finished
+    things scrolling by above."""
 
     def __init__(self, spec: StudySpec, folder: Path) -> None:
         from rich.console import Console
@@ -164,6 +190,7 @@ class LiveDisplay:
         self._console = Console(stderr=True, highlight=False)
         self._bar = ProgressBar(total=1.0, width=40)
         self._spinner = Spinner("dots")
+        self._ledger = Ledger(folder)
         self._live = Live(
             get_renderable=self._render, console=self._console, refresh_per_second=8, transient=True
         )
@@ -191,6 +218,11 @@ class LiveDisplay:
         rows = Table.grid()
         rows.add_row(self._spinner)
         rows.add_row(grid)
+        if (seen := self._ledger.status) is not None:
+            width = self._console.width
+            counts = count_line(seen) + money(seen)
+            for line in [counts, *matrix_lines(seen.cells, width)]:
+                rows.add_row(Text(line[:width], no_wrap=True))
         return rows
 
 
@@ -201,6 +233,7 @@ class NotebookDisplay:
 
     def __init__(self, spec: StudySpec, folder: Path) -> None:
         self._status = Status(spec, folder)
+        self._ledger = Ledger(folder)
         self._handle: Any = None
         self._drawn = 0.0
 
@@ -232,8 +265,11 @@ class NotebookDisplay:
 
     def _html(self) -> str:
         status = self._status
+        seen = self._ledger.status
+        counts = html.escape(count_line(seen) + money(seen)) if seen else ""
+        matrix = matrix_html(seen.cells) if seen else ""
         return (
             f"<div>{html.escape(status.title)}<br>"
             f"<progress max='1' value='{status.share:.3f}' style='width:24em'></progress> "
-            f"{html.escape(status.overall)}<br>{html.escape(status.now)}</div>"
+            f"{html.escape(status.overall)}<br>{html.escape(status.now)}<br>{counts}</div>{matrix}"
         )

@@ -43,7 +43,7 @@ def run_study(
         result = xfer.run_study(xfer.StudySpec(pairs=[("physics", "math")], seeds=[0, 1, 2]))
         print(result.table())
     """
-    spec = _as_spec(study)
+    spec = as_spec(study)
     folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
     with _display(spec, folder, progress) as listener:
         return Result(
@@ -67,7 +67,7 @@ async def run_study_async(
 
         result = await xfer.run_study_async("study.toml", progress=False)
     """
-    spec = _as_spec(study)
+    spec = as_spec(study)
     folder = default_run_folder(spec) if run_folder is None else Path(run_folder)
     with _display(spec, folder, progress) as listener:
         return Result(
@@ -90,7 +90,7 @@ def plan_study(
         plan, forecast = xfer.plan_study("study.toml")
         print(forecast.training_dollars, forecast.gain.effect)
     """
-    spec = _as_spec(study)
+    spec = as_spec(study)
     return StudyPlan(spec, *_native.forecast_study(spec, own_domains(spec, domains)))
 
 
@@ -188,10 +188,12 @@ def transfer_spec(source: str, target: str, options: dict[str, Any]) -> StudySpe
 
 
 def default_run_folder(spec: StudySpec) -> Path:
+    """Where a study runs unless told otherwise."""
     return Path("runs") / spec.name
 
 
-def _as_spec(study: StudySpec | PathLike) -> StudySpec:
+def as_spec(study: StudySpec | PathLike) -> StudySpec:
+    """A study as it is, or read from its file."""
     return study if isinstance(study, StudySpec) else StudySpec.from_toml_file(Path(study))
 
 

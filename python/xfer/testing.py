@@ -1,6 +1,7 @@
-"""Whether a trainer and a sampler keep what studies rely on.
+"""Whether a trainer and a sampler, or a domain and its grader, keep what studies rely on.
 
     print(xfer.testing.check_backend(MyBackend()))
+    print(xfer.testing.check_domain(my_domain))
 
 Every check trains or samples a few tokens, so a small model takes seconds. Nothing is assumed about
 speed, and numbers are compared with a tolerance that float32 on any device keeps.
@@ -11,60 +12,21 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from xfer._native import Datum, LoraConfig, Model, Sampler, Trainer, supervised_datum
+from xfer.conformance import Check, Conformance
 from xfer.custom import CustomBackend
+from xfer.domain_conformance import check_domain
+
+__all__ = ["Check", "Conformance", "check_backend", "check_domain"]
 
 LEARNING_RATE = 1e-2
 #: Largest difference of two log-probabilities that should be equal, in nats.
 TOLERANCE = 2e-3
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    passed: bool
-    detail: str = ""
-
-
-class Conformance:
-    """The outcome of all checks; prints as a table."""
-
-    def __init__(self, checks: list[Check]) -> None:
-        self.checks = checks
-
-    @property
-    def passed(self) -> bool:
-        return all(check.passed for check in self.checks)
-
-    def raise_if_failed(self) -> None:
-        """Raises `AssertionError` with what failed; for test suites."""
-        if not self.passed:
-            raise AssertionError("\n" + str(self))
-
-    def __str__(self) -> str:
-        width = max(len(check.name) for check in self.checks)
-        lines = [
-            f"{'pass' if check.passed else 'FAIL'}  {check.name:{width}}  {check.detail}".rstrip()
-            for check in self.checks
-        ]
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from xfer import _html
-
-        rows = [("pass" if c.passed else "FAIL", c.name, c.detail) for c in self.checks]
-        shades = ["" if c.passed else _html.BAD for c in self.checks]
-        return _html.table(["", "check", ""], rows, shades)
 
 
 class _Subject:

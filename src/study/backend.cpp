@@ -31,6 +31,10 @@ public:
   task<std::shared_ptr<Sampler>> base_sampler() override {
     co_return engine::make_local_sampler(model_);
   }
+  task<bool> keep_state(std::string path) override {
+    std::error_code ignored;
+    co_return std::filesystem::exists(path, ignored);
+  }
 
 private:
   std::shared_ptr<const engine::Model> model_;

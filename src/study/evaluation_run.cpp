@@ -188,7 +188,7 @@ task<void> StudyRun::answer_items(ItemQueue& queue) {
       queue.uncommitted.emplace_back(position, std::move(item));
       ++queue.done;
       progress_.finish(Progress::Work::testing, planned.units / planned.items);
-      if (queue.uncommitted.size() >= tuning_.items_per_commit) commit_answers(queue, false);
+      if (commit_is_due(queue)) commit_answers(queue, false);
       emit_progress(queue);
     } catch (...) {
       queue.failed = true;  // the others finish what they have begun and stop
@@ -312,8 +312,16 @@ task<grade::Verdict> StudyRun::grade(const Protocol& protocol, const Example& ex
                         broken);
 }
 
+bool StudyRun::commit_is_due(const ItemQueue& queue) const {
+  constexpr std::size_t most_at_once = 4096;
+  return queue.uncommitted.size() >= most_at_once ||
+         (queue.uncommitted.size() >= tuning_.items_per_commit &&
+          std::chrono::steady_clock::now() - answers_committed_ >= tuning_.commit_every);
+}
+
 void StudyRun::commit_answers(ItemQueue& queue, bool finished) {
   if (queue.uncommitted.empty() && !finished) return;
+  answers_committed_ = std::chrono::steady_clock::now();
   ledger_.commit_items(queue.index, queue.uncommitted, finished);
   queue.uncommitted.clear();
 }

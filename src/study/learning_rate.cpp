@@ -122,6 +122,7 @@ StudySpec probe_of(const StudySpec& spec, Method method) {
   probe.conditions = {Condition::direct};
   probe.methods = {method};
   probe.seeds = {spec.seeds.front()};
+  probe.adaptive = false;
   probe.items = spec.validation_items > 0 ? spec.validation_items : validation_items_default;
   probe.validation_items = 0;
   probe.held_out_items = probe.prompt_variants = probe.forgetting_items = 0;

@@ -2,6 +2,7 @@
 
 #include "study/ledger_schema.hpp"
 #include "study/spec_fields.hpp"
+#include "study/surroundings.hpp"
 
 #include "xfer/error.hpp"
 
@@ -84,14 +85,23 @@ Ledger::Ledger(const fs::path& run_folder)
 }
 
 void Ledger::transaction(const std::function<void()>& work) {
+  struct Watch {
+    std::chrono::duration<double>& sum;
+    std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+    ~Watch() { sum += std::chrono::steady_clock::now() - begun; }
+  };
+  const Watch watch{busy_};
   database_.execute("BEGIN IMMEDIATE");
   try {
     work();
     // Kept up to date with every commit, so that a killed attempt's time is not lost.
     if (attempt_ != 0) {
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - started_;
-      Statement update(database_, "UPDATE attempts SET seconds = ? WHERE id = ?");
-      update.bind(1, seconds.count()).bind(2, attempt_).run();
+      Statement update(database_,
+                       "UPDATE attempts SET seconds = ?, done_units = ?, total_units = ?, "
+                       "seconds_left = ? WHERE id = ?");
+      update.bind(seconds.count()).bind(done_units_).bind(total_units_).bind(seconds_left_);
+      update.bind(attempt_).run();
     }
     if (commit_hook_) commit_hook_();
     database_.execute("COMMIT");
@@ -130,8 +140,11 @@ void Ledger::start(const StudySpec& spec, const Facts& facts, const Facts& about
     }
     // What an attempt paid for and never committed is done again.
     database_.execute("UPDATE spending SET lost = lost + pending, pending = 0");
-    Statement attempt(database_, "INSERT INTO attempts(process, version) VALUES(?, ?)");
-    attempt.bind(1, process_name()).bind(2, about.at("xfer_version")).run();
+    Statement attempt(database_,
+                      "INSERT INTO attempts(process, version, machine, git) VALUES(?, ?, ?, ?)");
+    attempt.bind(1, process_name()).bind(2, about.at("xfer_version"));
+    attempt.bind(3, machine_description());
+    attempt.bind(4, git_state(std::filesystem::current_path())).run();
     Statement id(database_, "SELECT max(id) FROM attempts");
     id.step();
     attempt_ = id.integer(0);
@@ -295,6 +308,17 @@ Ledger::Scores Ledger::scores(std::size_t evaluation) {
   return {select.real(0), select.real(1) / static_cast<double>(select.integer(2))};
 }
 
+std::vector<Ledger::ItemScore> Ledger::item_scores(std::size_t evaluation) {
+  Statement select(database_,
+                   "SELECT score, reference_bits, reference_bytes, cluster FROM items WHERE "
+                   "evaluation = ? ORDER BY position");
+  select.bind(1, id_of(evaluation));
+  std::vector<ItemScore> all;
+  while (select.step())
+    all.push_back({select.real(0), select.real(1), select.integer(2), select.text(3)});
+  return all;
+}
+
 void Ledger::note_tried_rates(std::span<const TriedRate> tried) {
   if (tried.empty()) return;
   transaction([&] {
@@ -330,67 +354,6 @@ void Ledger::note_overlap(std::span<const OverlapCheck> checks) {
         item.bind(4, found.train_id).bind(5, found.kind).run();
       }
     }
-  });
-}
-
-std::vector<Spend> Ledger::spending() {
-  std::vector<Spend> all;
-  Statement sums(database_, "SELECT leg, day, useful, lost FROM spending ORDER BY leg, day");
-  while (sums.step()) {
-    Spend spend;
-    spend.leg = sums.text(0);
-    spend.day = sums.text(1);
-    for (const auto& [column, outcome] :
-         {std::pair(2, Outcome::useful), std::pair(3, Outcome::lost)}) {
-      spend.spent = spend.reserved = sums.integer(column);
-      spend.outcome = outcome;
-      if (spend.spent > 0) all.push_back(spend);
-    }
-  }
-  Statement open(database_, "SELECT id, leg, day, amount FROM reservations ORDER BY id");
-  while (open.step()) {
-    Spend spend;
-    spend.id = open.integer(0);
-    spend.leg = open.text(1);
-    spend.day = open.text(2);
-    spend.reserved = open.integer(3);
-    all.push_back(spend);
-  }
-  return all;
-}
-
-void Ledger::keep(const Spend& spend) {
-  // Two such transactions come with each call: they do not wait for the disk.
-  struct WithoutWaiting {
-    explicit WithoutWaiting(Sqlite& opened) : database(opened) {
-      database.execute("PRAGMA synchronous=NORMAL");
-    }
-    WithoutWaiting(const WithoutWaiting&) = delete;
-    WithoutWaiting& operator=(const WithoutWaiting&) = delete;
-    ~WithoutWaiting() {
-      try {
-        database.execute("PRAGMA synchronous=FULL");
-      } catch (const Error&) {
-        // The database fails altogether, as the next transaction will say.
-      }
-    }
-    Sqlite& database;
-  };
-  const WithoutWaiting quick(database_);
-  transaction([&] {
-    if (spend.outcome == Outcome::open) {
-      Statement insert(database_, "INSERT INTO reservations VALUES(?, ?, ?, ?)");
-      insert.bind(1, spend.id).bind(2, spend.leg).bind(3, spend.day).bind(4, spend.reserved).run();
-      return;
-    }
-    Statement remove(database_, "DELETE FROM reservations WHERE id = ?");
-    remove.bind(1, spend.id).run();
-    const std::string column = spend.outcome == Outcome::useful ? "pending" : "lost";
-    Statement add(database_, "INSERT INTO spending(leg, day, " + column +
-                                 ") VALUES(?, ?, ?) ON CONFLICT(leg, day) DO UPDATE SET " +
-                                 column + " = " +
-                                 column + " + excluded." + column);
-    add.bind(1, spend.leg).bind(2, spend.day).bind(3, spend.spent).run();
   });
 }
 

@@ -85,6 +85,18 @@ public:
     double bits_per_byte = 0.0;
   };
   Scores scores(std::size_t evaluation);
+  struct ItemScore {
+    double score = 0.0;
+    double reference_bits = 0.0;
+    std::int64_t reference_bytes = 0;
+    std::string cluster;
+  };
+  /// In the order of the items.
+  std::vector<ItemScore> item_scores(std::size_t evaluation);
+
+  /// One round of an adaptive study. Rounds that are there already must be the same: throws
+  /// `internal` when a run that is taken up again decides otherwise than it did.
+  void note_looks(std::span<const Look> looks);
 
   /// Replaces what the ledger says of the learning rates that were tried.
   void note_tried_rates(std::span<const TriedRate> tried);
@@ -99,8 +111,18 @@ public:
   /// waits for the next commit of steps or items.
   void keep(const Spend& spend);
 
+  /// Written with the next commit, for other processes to see.
+  void note_progress(double done_units, double total_units, double seconds_left) {
+    done_units_ = done_units;
+    total_units_ = total_units;
+    seconds_left_ = seconds_left;
+  }
+
   /// How this attempt ended: "finished", "cancelled", an error's code, or what the budget said.
   void note_outcome(std::string_view outcome);
+
+  /// Time that this object has spent in transactions.
+  std::chrono::duration<double> time_in_transactions() const noexcept { return busy_; }
 
   /// Called right before and right after each transaction is committed; for tests of interruption.
   void set_commit_hook(std::function<void()> hook) { commit_hook_ = std::move(hook); }
@@ -112,8 +134,20 @@ private:
   RunLock lock_;
   Sqlite database_;
   std::int64_t attempt_ = 0;  ///< 0 before `start`
+  std::chrono::duration<double> busy_{0.0};
+  double done_units_ = 0.0;
+  double total_units_ = 0.0;
+  double seconds_left_ = 0.0;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::function<void()> commit_hook_;
 };
+
+/// Every look of an adaptive study, by round and in the order of writing. Throws `bad_data` for a
+/// method that does not exist.
+std::vector<Look> read_looks(Sqlite& database);
+
+/// What the runs in other folders have spent, the searches below them included, settled and open
+/// alike: for a `Budget` that does not keep it. Folders without a ledger have spent nothing.
+std::vector<Spend> spending_of(std::span<const std::filesystem::path> run_folders);
 
 }  // namespace xfer::study

@@ -13,19 +13,26 @@ inline constexpr std::string_view metric_entry = "field metric of ";
 /// plan, numbered as there; the rest is what has been done. `method`, `condition`, `learning` and
 /// `split` hold names, `kind` those of `FurtherTest`. Money is in billionths of a dollar:
 /// `reservations` are calls under way (or cut off), `spending` sums the settled ones, of which the
-/// `pending` paid for work that is not committed yet.
+/// `pending` paid for work that is not committed yet. `looks` holds the rounds of an adaptive study.
 inline constexpr std::string_view ledger_schema = R"sql(
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE attempts(id INTEGER PRIMARY KEY, process TEXT NOT NULL, version TEXT NOT NULL,
+  machine TEXT NOT NULL, git TEXT NOT NULL,
   started TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
-  seconds REAL NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT 'interrupted');
+  seconds REAL NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT 'interrupted',
+  done_units REAL NOT NULL DEFAULT 0, total_units REAL NOT NULL DEFAULT 0,
+  seconds_left REAL NOT NULL DEFAULT 0);
 CREATE TABLE legs(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, description TEXT NOT NULL,
   parent INTEGER REFERENCES legs(id), learning TEXT NOT NULL, steps INTEGER NOT NULL,
   steps_done INTEGER NOT NULL DEFAULT 0, checkpoint TEXT NOT NULL DEFAULT '',
   seconds REAL NOT NULL DEFAULT 0);
 CREATE TABLE tried_rates(id INTEGER PRIMARY KEY, learning TEXT NOT NULL, rate REAL NOT NULL,
   accuracy REAL NOT NULL, bits_per_byte REAL NOT NULL);
+CREATE TABLE looks(round INTEGER NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL,
+  method TEXT NOT NULL, seeds INTEGER NOT NULL, gain REAL NOT NULL, lower REAL NOT NULL,
+  upper REAL NOT NULL, bound REAL NOT NULL, spent REAL NOT NULL, verdict TEXT NOT NULL,
+  goes_on INTEGER NOT NULL, PRIMARY KEY(round, source, target, method));
 CREATE TABLE reservations(id INTEGER PRIMARY KEY, leg TEXT NOT NULL, day TEXT NOT NULL,
   amount INTEGER NOT NULL);
 CREATE TABLE spending(leg TEXT NOT NULL, day TEXT NOT NULL, pending INTEGER NOT NULL DEFAULT 0,

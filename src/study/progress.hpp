@@ -1,6 +1,8 @@
 // How far a study is and how long it will take.
 #pragma once
 
+#include "study/adaptive.hpp"
+
 #include "xfer/study/plan.hpp"
 #include "xfer/study/runner.hpp"
 
@@ -15,9 +17,11 @@ class Progress {
 public:
   enum class Work { training, testing };
 
-  explicit Progress(const Plan& plan) {
-    for (const PlannedLeg& leg : plan.legs) of(Work::training).planned += leg.units;
-    for (const PlannedEvaluation& e : plan.evaluations) of(Work::testing).planned += e.units;
+  Progress(const Plan& plan, const Wanted& wanted) {
+    for (std::size_t leg = 0; leg < plan.legs.size(); ++leg)
+      if (wanted.legs[leg]) of(Work::training).planned += plan.legs[leg].units;
+    for (std::size_t e = 0; e < plan.evaluations.size(); ++e)
+      if (wanted.evaluations[e]) of(Work::testing).planned += plan.evaluations[e].units;
   }
 
   /// Work that an earlier attempt did.

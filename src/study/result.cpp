@@ -1,5 +1,6 @@
 #include "xfer/study/result.hpp"
 
+#include "study/ledger.hpp"
 #include "study/ledger_schema.hpp"
 #include "study/regrade.hpp"
 #include "study/spec_fields.hpp"
@@ -35,6 +36,7 @@ public:
     read_tried_rates(result);
     read_overlap(result);
     read_spending(result);
+    result.looks = read_looks(database_);
     Statement seconds(database_, "SELECT total(seconds) FROM attempts");
     seconds.step();
     result.seconds = seconds.real(0);

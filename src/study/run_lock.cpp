@@ -8,7 +8,9 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 namespace xfer::study {
 namespace {
@@ -33,11 +35,37 @@ std::string process_name() {
   return "pid " + std::to_string(getpid()) + " on " + host.data();
 }
 
+std::string holder_of(const std::filesystem::path& run_folder) {
+  const std::filesystem::path path = run_folder / "run.lock";
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return "";
+  std::string who;
+  if (flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) who = holder(descriptor);
+  close(descriptor);
+  return who;
+}
+
+namespace {
+
+/// Somebody who asks who works here has the lock for a moment.
+bool lock_soon(int descriptor) {
+  constexpr int attempts = 5;
+  for (int i = 0; i < attempts; ++i) {
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    errno = EWOULDBLOCK;
+  }
+  return false;
+}
+
+}  // namespace
+
 RunLock::RunLock(const std::filesystem::path& run_folder) {
   const std::filesystem::path path = run_folder / "run.lock";
   descriptor_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail(path, "cannot be opened");
-  if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  if (!lock_soon(descriptor_)) {
     const bool held = errno == EWOULDBLOCK;
     const std::string who = held ? holder(descriptor_) : "";
     const int code = errno;

@@ -9,6 +9,9 @@ namespace xfer::study {
 /// "pid 4711 on host name", of this process.
 std::string process_name();
 
+/// Who works in the folder now; "" when nobody does.
+std::string holder_of(const std::filesystem::path& run_folder);
+
 /// Held while it lives, and released by the kernel when the process dies, however it dies.
 class RunLock {
 public:

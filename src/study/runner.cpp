@@ -1,5 +1,6 @@
 #include "xfer/study/runner.hpp"
 
+#include "study/adaptive.hpp"
 #include "study/learning_rate.hpp"
 #include "study/ledger_schema.hpp"
 #include "study/metered.hpp"
@@ -76,27 +77,29 @@ Facts about(const StudySpec& spec, const Materials& materials, const Backend& ba
 }  // namespace
 
 StudyRun::StudyRun(const StudySpec& spec, const Materials& materials, const Plan& plan,
-                   Backend& backend, Ledger& ledger, const RunOptions& options,
-                   const RunTuning& tuning)
+                   const Wanted& wanted, Backend& backend, Ledger& ledger,
+                   const RunOptions& options, const RunTuning& tuning)
     : spec_(spec),
       materials_(materials),
       plan_(plan),
+      wanted_(wanted),
       backend_(backend),
       ledger_(ledger),
       options_(options),
       tuning_(tuning),
-      progress_(plan),
+      progress_(plan, wanted),
       evaluations_of_leg_(plan.legs.size()),
       graders_(std::max(2U, std::thread::hardware_concurrency())) {
   for (std::size_t e = 0; e < plan.evaluations.size(); ++e)
-    if (plan.evaluations[e].leg) evaluations_of_leg_[*plan.evaluations[e].leg].push_back(e);
+    if (plan.evaluations[e].leg && wanted.evaluations[e])
+      evaluations_of_leg_[*plan.evaluations[e].leg].push_back(e);
 }
 
 void StudyRun::emit(Event event) {
-  if (!options_.on_event) return;
   event.done_units = event.total_units = event.seconds_left = 0.0;
   progress_.fill(event);
-  options_.on_event(event);
+  ledger_.note_progress(event.done_units, event.total_units, event.seconds_left);
+  if (options_.on_event) options_.on_event(event);
 }
 
 void StudyRun::cancel() const {
@@ -107,17 +110,17 @@ void StudyRun::cancel() const {
 task<void> StudyRun::run() {
   Event event;
   event.text = spec_.name;
-  emit(event);
+  if (!spec_.adaptive) emit(event);  // else the rounds have announced it
   auto checking = check_states();
   co_await std::move(checking);
-  Schedule schedule(plan_, co_await boost::asio::this_coro::executor);
+  Schedule schedule(plan_, wanted_, co_await boost::asio::this_coro::executor);
   std::vector<task<void>> workers;
   for (int i = 0; i < backend_.concurrency(); ++i) workers.push_back(work(schedule));
   auto working = all_of(std::move(workers));
   co_await std::move(working);
   if (schedule.failure()) std::rethrow_exception(schedule.failure());
   event.kind = Event::Kind::finished;
-  emit(event);
+  if (!spec_.adaptive) emit(event);
 }
 
 task<void> StudyRun::work(Schedule& schedule) {
@@ -143,13 +146,17 @@ task<void> StudyRun::work(Schedule& schedule) {
 task<void> StudyRun::check_states() {
   std::vector<bool> needed(plan_.legs.size());
   for (std::size_t leg = plan_.legs.size(); leg-- > 0;) {
+    if (!wanted_.legs[leg]) continue;
     const PlannedLeg& planned = plan_.legs[leg];
     LegState state = ledger_.leg(leg);
     const bool used = needed[leg] || state.steps_done < planned.steps ||
                       evaluations_pending(leg, planned.steps);
-    if (used && !state.checkpoint.empty()) {
-      auto asking = backend_.keep_state(loadable_form(state.checkpoint));
-      const bool there = co_await std::move(asking);
+    if (used && state.steps_done > 0) {
+      bool there = !state.checkpoint.empty();  // else it was removed when nothing needed it
+      if (there) {
+        auto asking = backend_.keep_state(loadable_form(state.checkpoint));
+        there = co_await std::move(asking);
+      }
       if (!there) {
         ledger_.forget_training(leg);
         state = ledger_.leg(leg);
@@ -165,6 +172,44 @@ task<void> StudyRun::check_states() {
 }
 
 namespace {
+
+std::string words_of(const Look& look) {
+  std::string text = "round " + std::to_string(look.round) + ": " + look.source + " -> " +
+                     look.target + ", " + std::to_string(look.seeds) + " seeds: " + look.verdict;
+  return text + (look.goes_on ? ", another seed" : "");
+}
+
+/// Everything at once; or, in an adaptive study, round by round what its looks ask for.
+void carry_out(const StudySpec& spec, const Materials& materials, const Plan& plan,
+               Backend& backend, Ledger& ledger, const RunOptions& options,
+               const RunTuning& tuning) {
+  const auto work = [&](const Wanted& wanted) {
+    StudyRun run(spec, materials, plan, wanted, backend, ledger, options, tuning);
+    run_blocking(run.run());
+  };
+  if (!spec.adaptive) return work(all_of_plan(plan));
+  Event event;
+  event.text = spec.name;
+  const auto tell = [&](Event::Kind kind) {
+    event.kind = kind;
+    if (options.on_event) options.on_event(event);
+  };
+  tell(Event::Kind::started);
+  AdaptiveDesign design(spec);
+  while (!design.over()) {
+    work(wanted_of(spec, plan, design.seeds()));
+    const std::vector<Look> looks = design.look([&](std::size_t cell, int seeds) {
+      return scores_of(spec, plan, ledger, cell, seeds);
+    });
+    ledger.note_looks(looks);
+    for (const Look& look : looks) {
+      event.text = words_of(look);
+      tell(Event::Kind::decided);
+    }
+  }
+  event.text = spec.name;
+  tell(Event::Kind::finished);
+}
 
 StudyResult run_in_memory(const StudySpec& asked, const RunOptions& given, Backend* backend,
                           const DomainSet& own_domains, const RunTuning& tuning) {
@@ -194,7 +239,10 @@ StudyResult run_in_memory(const StudySpec& asked, const RunOptions& given, Backe
   ledger.note_tried_rates(search.tried);
   // The data of a started run does not change (its hashes are among the facts), nor does this.
   if (!ledger.overlap_is_noted()) ledger.note_overlap(check_overlap(spec, materials));
-  Budget budget(limits_of(spec.budget, search.dollars), ledger.spending(),
+  std::vector<Spend> spent = ledger.spending();
+  for (const Spend& elsewhere : spending_of(options.budget_shared_with))
+    spent.push_back(elsewhere);
+  Budget budget(limits_of(spec.budget, search.dollars), std::move(spent),
                 [&](const Spend& spend) { ledger.keep(spend); });
   std::optional<Meter> meter;
   std::unique_ptr<Backend> metered;
@@ -204,8 +252,7 @@ StudyResult run_in_memory(const StudySpec& asked, const RunOptions& given, Backe
     backend = metered.get();
   }
   try {
-    StudyRun run(spec, materials, plan, *backend, ledger, options, tuning);
-    run_blocking(run.run());
+    carry_out(spec, materials, plan, *backend, ledger, options, tuning);
     ledger.note_outcome("finished");
   } catch (const Error& e) {
     const std::string limit = e.code() == Errc::cancelled ? budget.reached() : "";

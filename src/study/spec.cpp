@@ -66,12 +66,25 @@ void check_conditions(const StudySpec& spec) {
   }
 }
 
+void check_looks(const StudySpec& spec) {
+  if (!spec.adaptive) return;
+  if (static_cast<int>(spec.seeds.size()) < spec.looks.first_seeds)
+    refuse("seeds", "must name at least looks.first_seeds of them in an adaptive study (got " +
+                        std::to_string(spec.seeds.size()) + " of " +
+                        std::to_string(spec.looks.first_seeds) + ")");
+  for (const Condition needed : {Condition::baseline, Condition::transfer})
+    if (std::count(spec.conditions.begin(), spec.conditions.end(), needed) == 0)
+      refuse("conditions", "must hold '" + std::string(to_string(needed)) +
+                               "' in an adaptive study: its looks are at the gain");
+}
+
 void check_lists(const StudySpec& spec, const std::vector<std::string>& known_domains) {
   refuse_repeats(spec.pairs, "pairs");
   refuse_repeats(spec.conditions, "conditions");
   refuse_repeats(spec.methods, "methods");
   refuse_repeats(spec.seeds, "seeds");
   check_conditions(spec);
+  check_looks(spec);
   for (const auto& [source, target] : spec.pairs) {
     check_domain(source, known_domains);
     check_domain(target, known_domains);

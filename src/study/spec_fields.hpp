@@ -44,8 +44,8 @@ struct SpecField {
 std::span<const SpecField> spec_fields();
 
 /// The sections that hold keys of fields and lists.
-inline constexpr std::array<std::string_view, 6> spec_sections = {
-    "train", "rl", "eval", "hypotheses", "budget", "ablation"};
+inline constexpr std::array<std::string_view, 7> spec_sections = {
+    "train", "rl", "eval", "hypotheses", "looks", "budget", "ablation"};
 
 using ListPointer =
     std::variant<std::vector<std::string>*, std::vector<double>*, std::vector<int>*>;

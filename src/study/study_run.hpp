@@ -1,6 +1,7 @@
 // One attempt at a study.
 #pragma once
 
+#include "study/adaptive.hpp"
 #include "study/advantage.hpp"
 #include "study/ledger.hpp"
 #include "study/problems.hpp"
@@ -34,16 +35,20 @@ struct RunTuning {
   /// Called around every ledger transaction.
   std::function<void()> on_commit;
   std::chrono::duration<double> checkpoint_every = std::chrono::seconds(20);
+  /// Answers are committed when there are so many of an evaluation, and the last commit of answers
+  /// was so long ago: a commit waits for the disk however few it brings.
   std::size_t items_per_commit = 32;
+  std::chrono::duration<double> commit_every = std::chrono::milliseconds(100);
 };
 
 /// Carries a plan out on a backend. Coroutines of this class refer to it: it must outlive them.
 class StudyRun {
 public:
-  StudyRun(const StudySpec& spec, const Materials& materials, const Plan& plan, Backend& backend,
-           Ledger& ledger, const RunOptions& options, const RunTuning& tuning);
+  StudyRun(const StudySpec& spec, const Materials& materials, const Plan& plan,
+           const Wanted& wanted, Backend& backend, Ledger& ledger, const RunOptions& options,
+           const RunTuning& tuning);
 
-  /// Does everything that the ledger does not hold. Throws `cancelled` at a safe point after
+  /// Does everything wanted that the ledger does not hold. Throws `cancelled` at a safe point after
   /// `options.stop` became true.
   task<void> run();
 
@@ -143,6 +148,7 @@ private:
   task<void> draw_samples(ItemQueue& queue, const Example& example, int position,
                           ItemResult& item);
   task<void> choose_option(ItemQueue& queue, const Example& example, ItemResult& item);
+  bool commit_is_due(const ItemQueue& queue) const;
   void commit_answers(ItemQueue& queue, bool finished);
   void announce_reused(std::size_t evaluation);
 
@@ -156,6 +162,7 @@ private:
   const StudySpec& spec_;
   const Materials& materials_;
   const Plan& plan_;
+  const Wanted& wanted_;
   Backend& backend_;
   Ledger& ledger_;
   const RunOptions& options_;
@@ -163,6 +170,7 @@ private:
   Progress progress_;
   std::vector<std::vector<std::size_t>> evaluations_of_leg_;
   std::shared_ptr<Sampler> base_sampler_;
+  std::chrono::steady_clock::time_point answers_committed_;
   /// Something else of the study has failed.
   bool failing_ = false;
   boost::asio::thread_pool graders_;

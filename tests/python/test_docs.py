@@ -68,6 +68,7 @@ PARSED_ONLY = {
     "README.md": "the pilot, which tests/python/test_examples.py runs as examples/pilot.py",
     "docs/own-backend.md": "a backend that the reader writes; notebook 3 runs one",
     "docs/reports.md": "files of other programs; test_findings.py reads such files",
+    "docs/studies.md": "runs that the reader has; test_watch.py and test_events.py have such",
     "docs/datasets.md": "the reader's rows; test_domain_sources.py has such",
     "docs/tinker.md": "a service; test_tinker_dropin.py runs the script",
 }

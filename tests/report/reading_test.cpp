@@ -230,7 +230,7 @@ TEST(Warnings, name_what_is_wrong_and_how_much) {
   cell.conditions[2].truncated_rate = 0.3;
   cell.conditions[2].accuracy = Estimate{0.97, 0.95, 0.99};
   std::string all;
-  for (const std::string& warning : find_warnings(cell, spec)) all += warning + "\n";
+  for (const std::string& warning : find_warnings(cell, spec, static_cast<int>(spec.seeds.size()))) all += warning + "\n";
   expect_says(all, {"(transfer 5.1%)", "(direct 30.0%)", "no complete evaluation of joint",
                     "transfer has 2", "of 3 planned seeds", "Floor: the baseline scores 2.0%",
                     "Ceiling: direct scores 97.0%"});
@@ -244,10 +244,10 @@ TEST(Warnings, a_zero_step_adapter_must_equal_the_baseline) {
   cell.conditions.push_back(zero);
   study::StudySpec spec;
   spec.conditions = {Condition::baseline};
-  EXPECT_TRUE(find_warnings(cell, spec).empty());
+  EXPECT_TRUE(find_warnings(cell, spec, static_cast<int>(spec.seeds.size())).empty());
   cell.conditions.back().accuracy = Estimate{0.23, 0.2, 0.26};
-  ASSERT_EQ(find_warnings(cell, spec).size(), 1U);
-  expect_says(find_warnings(cell, spec)[0], {"zero-step"});
+  ASSERT_EQ(find_warnings(cell, spec, static_cast<int>(spec.seeds.size())).size(), 1U);
+  expect_says(find_warnings(cell, spec, static_cast<int>(spec.seeds.size()))[0], {"zero-step"});
 }
 
 }  // namespace

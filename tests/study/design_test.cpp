@@ -233,6 +233,7 @@ TEST(Kill, at_random_moments_changes_nothing) {
     RunTuning tuning;
     tuning.checkpoint_every = std::chrono::seconds(0);
     tuning.items_per_commit = 4;
+    tuning.commit_every = std::chrono::seconds(0);
     return comparable(run_study(spec, options, &backend, rewarding_domains(), tuning));
   };
   const auto before = std::chrono::steady_clock::now();

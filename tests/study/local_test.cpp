@@ -51,6 +51,7 @@ StudyResult run_tiny(const fs::path& folder, Backend& backend, std::function<voi
   tuning.on_commit = std::move(on_commit);
   tuning.checkpoint_every = std::chrono::seconds(0);
   tuning.items_per_commit = 4;
+  tuning.commit_every = std::chrono::seconds(0);
   return run_study(spec, options, &backend, rewarding_domains(), tuning);
 }
 

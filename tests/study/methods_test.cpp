@@ -25,6 +25,7 @@ StudyResult run_rewarding(const StudySpec& spec, const fs::path& folder,
   tuning.on_commit = std::move(on_commit);
   tuning.checkpoint_every = std::chrono::seconds(0);
   tuning.items_per_commit = 4;
+  tuning.commit_every = std::chrono::seconds(0);
   return run_study(spec, options, &backend, domains, tuning);
 }
 

@@ -24,6 +24,7 @@ RunTuning fine_grained(std::function<void()> on_commit) {
   tuning.on_commit = std::move(on_commit);
   tuning.checkpoint_every = std::chrono::seconds(0);
   tuning.items_per_commit = 4;
+  tuning.commit_every = std::chrono::seconds(0);
   return tuning;
 }
 

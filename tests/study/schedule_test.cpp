@@ -25,7 +25,7 @@ TEST(Schedule, gives_the_base_first_and_children_after_their_parents) {
   plan.legs.resize(3);
   plan.legs[1].parent = 0;
   boost::asio::io_context loop(1);
-  Schedule schedule(plan, loop.get_executor());
+  Schedule schedule(plan, all_of_plan(plan), loop.get_executor());
   const auto next = [&] {
     auto result = boost::asio::co_spawn(loop, schedule.next(), boost::asio::use_future);
     loop.restart();

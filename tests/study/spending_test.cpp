@@ -249,6 +249,29 @@ TEST_F(PricedStudy, has_limits_of_a_leg_and_a_day) {
             std::string::npos);
 }
 
+/// The parts of one study have one limit together.
+TEST_F(PricedStudy, what_other_parts_spent_counts_against_the_limit) {
+  StudySpec spec = priced(letter_study());
+  const StudyResult first = run_here(spec, "first");
+  RunOptions options;
+  options.run_folder = folder.path() / "second";
+  options.budget_shared_with = {folder.path() / "first", folder.path() / "never begun"};
+  spec.budget.max_dollars = 1.5 * first.useful_dollars;
+  const StudyResult second = run_study(spec, options, backend, rewarding_domains());
+  EXPECT_NE(second.stopped.find("the limit budget.max_dollars of $"), std::string::npos);
+  EXPECT_LE(first.useful_dollars + second.useful_dollars + second.lost_dollars,
+            spec.budget.max_dollars + 1e-9);
+  EXPECT_GT(second.useful_dollars, 0.2 * first.useful_dollars);
+  spec.budget.max_dollars = 2.5 * first.useful_dollars;
+  EXPECT_EQ(run_study(spec, options, backend, rewarding_domains()).stopped, "");
+  // A day's limit too: both were spent today.
+  spec.budget = {};
+  spec.budget.max_dollars_per_day = 1.1 * first.useful_dollars;
+  options.run_folder = folder.path() / "third";
+  options.budget_shared_with = {folder.path() / "first"};
+  EXPECT_NE(run_study(spec, options, backend, rewarding_domains()).stopped, "");
+}
+
 TEST_F(PricedStudy, an_unknown_price_is_an_error_where_a_limit_depends_on_it) {
   StudySpec spec = letter_study();
   spec.priced_as = "org/unheard-of";

@@ -159,6 +159,28 @@ struct LegSummary {
   std::vector<RewardPoint> rewards;
 };
 
+/// What an adaptive study saw of one cell in one round, and what it decided.
+struct Look {
+  int round = 0;  ///< from 1
+  std::string source;
+  std::string target;
+  Method method = Method::sl;
+  /// Seeds that were looked at: the first so many of the study's.
+  int seeds = 0;
+  /// The gain with its repeated interval: positive for the better, in accuracy as a share or in
+  /// bits per byte.
+  double gain = 0.0;
+  double lower = 0.0;
+  double upper = 0.0;
+  /// The bound on |Z| that the interval was made with, and the error that the cell has spent then.
+  double bound = 0.0;
+  double spent = 0.0;
+  /// "gain", "loss", "equivalent", or "open".
+  std::string verdict;
+  /// The cell gets another seed in the next round.
+  bool goes_on = false;
+};
+
 /// A learning rate that was tried, see `StudySpec::learning_rate_search`.
 struct TriedRate {
   Learning learning = Learning::supervised;
@@ -204,6 +226,8 @@ struct StudyResult {
   std::string stopped;
   /// Rates that were tried on validation items before the study, best of each kind first.
   std::vector<TriedRate> tried_rates;
+  /// Of an adaptive study: every look, by round and then by cell.
+  std::vector<Look> looks;
   /// US dollars over all attempts: for what is kept, and for calls that failed or had to be made
   /// again. Not part of any comparison between runs, and neither is the time.
   double useful_dollars = 0.0;

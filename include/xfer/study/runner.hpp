@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace xfer::study {
 
@@ -28,6 +29,7 @@ struct Event {
     eval_progress,   ///< `step` of `steps` items
     eval_finished,   ///< `score` and `bits_per_byte` are set
     eval_reused,
+    decided,         ///< an adaptive study has looked at a cell: `text` says what it saw
     finished,
     cancelled,
   };
@@ -54,6 +56,9 @@ struct RunOptions {
   const std::atomic<bool>* stop = nullptr;
   /// Where every exchange with a Tinker service is written, without secrets; empty: nowhere.
   std::filesystem::path record_file;
+  /// Run folders whose spending counts against the limits of [budget] too: the other parts of one
+  /// study. Those that do not exist have spent nothing. Parts run one after the other.
+  std::vector<std::filesystem::path> budget_shared_with;
 };
 
 /// Runs what the ledger in `run_folder` does not hold yet and returns everything. Safe to call

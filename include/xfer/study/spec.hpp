@@ -68,6 +68,21 @@ struct AblationSpec {
   int pairs = 1;
 };
 
+/// How an adaptive study looks at its results: the section [looks]. Used with `adaptive` alone.
+struct LooksSpec {
+  /// Chance that any verdict of the study is false, shared evenly by its cells.
+  double error_rate = 0.05;
+  /// How it is spent over the looks at a cell: "obrien_fleming" or "pocock", the functions of Lan
+  /// and DeMets (`stats::ErrorSpending`).
+  std::string spending = "obrien_fleming";
+  /// Seeds that every cell has before the first look.
+  int first_seeds = 2;
+  /// Most cells that get a seed more in a round; 0: all that have no verdict.
+  int cells = 0;
+  /// Most seeds of all cells together; 0: all of them.
+  int cell_seeds = 0;
+};
+
 /// What will be asked of the results and how it is judged: the section [hypotheses] of a study
 /// file. It is part of the run from its first step, and a run does not go on under another.
 struct HypothesisSpec {
@@ -118,7 +133,11 @@ struct StudySpec {
   /// A renderer's name, or "auto" for what the model's files ask for.
   std::string renderer = "auto";
 
+  /// With `adaptive` the most that a cell can have, in the order in which it gets them.
   std::vector<std::uint64_t> seeds = {0, 1};
+  /// Seeds, and the items that each is tested on, go where the verdict is least certain; see
+  /// `LooksSpec`.
+  bool adaptive = false;
   int steps = 150;
   int batch_size = 16;
   /// Examples of each train split that are drawn from: the first so many; 0 means all.
@@ -147,6 +166,7 @@ struct StudySpec {
   RlSpec rl;
   BudgetSpec budget;
   AblationSpec ablation;
+  LooksSpec looks;
 
   /// Test items per evaluation (fewer when the split is smaller).
   int items = 300;

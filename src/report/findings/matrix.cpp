@@ -81,11 +81,12 @@ stats::MatrixVerdict refused(const CellReport& cell, const std::string& reason) 
 
 class Judge {
 public:
-  Judge(const std::vector<Entry>& entries, const Score& score, double margin)
+  Judge(const std::vector<Entry>& entries, const Score& score, double margin, double level)
       : entries_(entries), score_(score), seeds_(common_seeds(entries)) {
     options_.kind = score.kind;
     options_.seed = bootstrap_seed();
     options_.margin = margin;
+    options_.level = level;
   }
 
   Judged run() {
@@ -282,8 +283,9 @@ MatrixReport make_matrix(const AlignedStudy& study, const std::vector<CellReport
                      return place(a) < place(b);
                    });
   const study::HypothesisSpec& rules = study.result->spec.hypotheses;
-  Judged accuracy = Judge(entries, accuracy_score(), rules.margin_points / 100.0).run();
-  Judged bits = Judge(entries, bits_score(), rules.margin_bits).run();
+  const double level = interval_level(study.result->spec);
+  Judged accuracy = Judge(entries, accuracy_score(), rules.margin_points / 100.0, level).run();
+  Judged bits = Judge(entries, bits_score(), rules.margin_bits, level).run();
   matrix.accuracy = std::move(accuracy.verdicts);
   matrix.accuracy_reliability = accuracy.reliability;
   matrix.bits_per_byte = std::move(bits.verdicts);

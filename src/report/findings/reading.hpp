@@ -37,6 +37,7 @@ std::string write_headline(const CellReport& cell);
 std::string write_reading(const CellReport& cell);
 
 /// What a reader must know before believing the numbers, most serious first.
-std::vector<std::string> find_warnings(const CellReport& cell, const study::StudySpec& spec);
+std::vector<std::string> find_warnings(const CellReport& cell, const study::StudySpec& spec,
+                                       int planned_seeds);
 
 }  // namespace xfer::report

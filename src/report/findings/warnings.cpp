@@ -31,7 +31,7 @@ std::string above_limit(const CellReport& cell, double ConditionSummary::* share
   return list;
 }
 
-void warn_of_evaluations(const CellReport& cell, const study::StudySpec& spec,
+void warn_of_evaluations(const CellReport& cell, const study::StudySpec& spec, int planned_seeds,
                          std::vector<std::string>& warnings) {
   std::vector<std::string> missing;
   for (const Condition c : spec.conditions)
@@ -42,12 +42,12 @@ void warn_of_evaluations(const CellReport& cell, const study::StudySpec& spec,
   std::vector<std::string> fewer;
   for (const ConditionSummary& c : cell.conditions) {
     if (c.condition == Condition::baseline || c.condition == Condition::zero_step) continue;
-    if (c.seeds < static_cast<int>(spec.seeds.size()))
+    if (c.seeds < planned_seeds)
       fewer.push_back(lower_name(c.condition) + " has " + std::to_string(c.seeds));
   }
   if (!fewer.empty())
     warnings.push_back("Unfinished: " + joined(fewer) + " of " +
-                       counted(static_cast<long long>(spec.seeds.size()), "planned seed") + ".");
+                       counted(planned_seeds, "planned seed") + ".");
   const ConditionSummary* transfer = cell.find(Condition::transfer);
   if (transfer && transfer->seeds == 1)
     warnings.push_back(
@@ -126,7 +126,8 @@ std::vector<std::string> accuracy_doubts(const CellReport& cell,
   return doubts;
 }
 
-std::vector<std::string> find_warnings(const CellReport& cell, const study::StudySpec& spec) {
+std::vector<std::string> find_warnings(const CellReport& cell, const study::StudySpec& spec,
+                                       int planned_seeds) {
   std::vector<std::string> warnings;
   const ConditionSummary* base = cell.find(Condition::baseline);
   if (base && exactly_zero(*base))
@@ -148,7 +149,7 @@ std::vector<std::string> find_warnings(const CellReport& cell, const study::Stud
     warnings.push_back(
         "The sign of the gain flips between wordings of the prompt: what is said of this pair "
         "holds for the wording of the study alone.");
-  warn_of_evaluations(cell, spec, warnings);
+  warn_of_evaluations(cell, spec, planned_seeds, warnings);
   warn_of_range(cell, warnings);
   return warnings;
 }

@@ -228,6 +228,7 @@ void write_study_results(Markup& page, const Report& report) {
     page.close().line();
   }
   write_hypotheses(page, report);
+  write_table(page, looks_table(report.result), Fit::scroll);
   write_table(page, similarities_table(report), Fit::scroll);
   write_plots(page, report);
   write_table(page, wordings_table(report), Fit::stack);

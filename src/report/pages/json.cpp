@@ -57,6 +57,13 @@ Json spec(const study::StudySpec& s) {
               {"max_sequence_tokens", s.max_sequence_tokens},
               {"match", s.match},
               {"examples", s.examples},
+              {"adaptive", s.adaptive},
+              {"looks",
+               {{"error_rate", json_real(s.looks.error_rate)},
+                {"spending", json_text(s.looks.spending)},
+                {"first_seeds", s.looks.first_seeds},
+                {"cells", s.looks.cells},
+                {"cell_seeds", s.looks.cell_seeds}}},
               {"rl",
                {{"steps", s.rl.steps},
                 {"problems", s.rl.problems},
@@ -157,6 +164,25 @@ Json effects(const Report& report) {
                     {"accuracy", json_metric(e.accuracy)},
                     {"bits_per_byte", json_metric(e.bits_per_byte)}});
   return list;
+}
+
+Json looks(const study::StudyResult& result) {
+  Json all = Json::array();
+  for (const study::Look& look : result.looks)
+    all.push_back({{"round", look.round},
+                   {"source", json_text(look.source)},
+                   {"target", json_text(look.target)},
+                   {"method", to_string(look.method)},
+                   {"seeds", look.seeds},
+                   {"gain",
+                    {{"value", json_real(look.gain)},
+                     {"lower", json_real(look.lower)},
+                     {"upper", json_real(look.upper)}}},
+                   {"bound", json_real(look.bound)},
+                   {"spent", json_real(look.spent)},
+                   {"verdict", json_text(look.verdict)},
+                   {"goes_on", look.goes_on}});
+  return all;
 }
 
 Json tried_rates(const study::StudyResult& result) {
@@ -266,6 +292,7 @@ std::string to_json(const Report& report) {
                       {"method_effects", effects(report)},
                       {"legs", legs},
                       {"learning_rates_tried", tried_rates(result)},
+                      {"looks", looks(result)},
                       {"stopped", json_text(result.stopped)},
                       {"timing",
                        {{"seconds", json_real(result.seconds)},

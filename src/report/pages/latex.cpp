@@ -162,6 +162,7 @@ std::string results_text(const Report& report) {
       if (!text->empty()) out += " " + escape_latex(*text);
     out += "\n\n";
   }
+  out += table_text(looks_table(report.result), "looks");
   out += table_text(similarities_table(report), "similarities");
   out += figure_text("similarity", "The declared similarity against Transfer Gain.");
   if (report.recommendations.empty()) return out;

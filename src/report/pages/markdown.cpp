@@ -106,7 +106,8 @@ std::string study_text(const Report& report) {
     for (const std::string* text : {&h.reason, &h.check, &h.needed})
       if (!text->empty()) out += escape_markdown(*text) + "\n\n";
   }
-  out += table_text(similarities_table(report)) + table_text(wordings_table(report));
+  out += table_text(looks_table(report.result)) + table_text(similarities_table(report));
+  out += table_text(wordings_table(report));
   for (const MatrixReport& matrix : report.matrices)
     out += table_text(effects_of_domains_table(matrix)) + table_text(index_table(matrix));
   return out;

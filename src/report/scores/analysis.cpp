@@ -11,7 +11,6 @@ TransferMetrics all_undefined(const std::string& reason) {
   return {m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m};
 }
 
-
 /// The statistics know one control by name; here it stands for another.
 std::string with_control_named(std::string text, Condition control) {
   const std::string known(to_string(Condition::format_control));
@@ -23,8 +22,9 @@ std::string with_control_named(std::string text, Condition control) {
 }  // namespace
 
 Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, const Score& score,
-                 std::vector<std::size_t> chosen,
-                 Condition control, const stats::CellContext& context) {
+                 std::vector<std::size_t> chosen, const Setting& setting,
+                 const stats::CellContext& context) {
+  const Condition control = setting.control;
   // An item that weighs nothing has nothing to say about this score.
   std::erase_if(chosen, [&](std::size_t i) { return !(score.weight(*cell.items[i]) > 0.0); });
   const auto undefined = [&](const std::string& reason) {
@@ -36,6 +36,7 @@ Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, c
   if (chosen.empty()) return undefined("the reference answers have no text to score");
   stats::TransferOptions options;
   options.kind = score.kind;
+  options.level = setting.level;
   options.seed = bootstrap_seed();
   ItemWeights weights = item_weights(cell, score, chosen);
   options.item_weights = std::move(weights.weights);

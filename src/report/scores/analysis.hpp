@@ -21,11 +21,17 @@ struct Analysis {
   std::vector<std::string> notes;
 };
 
-/// Analyses the items at `chosen` under the conditions of `arms`, of which `control` is the one
-/// that the gain must stand above. An item that weighs nothing under the score is left out.
+/// What is analysed alike in all of a study.
+struct Setting {
+  /// Of the intervals.
+  double level = 0.95;
+  /// The condition that the gain must stand above.
+  Condition control = Condition::format_control;
+};
+
+/// Analyses the items at `chosen` under the conditions of `arms`. An item that weighs nothing under the score is left out.
 Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, const Score& score,
-                 std::vector<std::size_t> chosen,
-                 Condition control = Condition::format_control,
+                 std::vector<std::size_t> chosen, const Setting& setting,
                  const stats::CellContext& context = {});
 
 /// All arms of a cell, and the places of all its items.

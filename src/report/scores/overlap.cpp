@@ -21,7 +21,8 @@ std::map<std::string, std::set<std::string>> overlapping(const study::StudyResul
   return ids;
 }
 
-OverlapSummary summarise_overlap(const study::CellResult& cell, const std::set<std::string>& ids) {
+OverlapSummary summarise_overlap(const study::CellResult& cell, const std::set<std::string>& ids,
+                                 const Setting& setting) {
   const AlignedCell aligned = align(cell);
   OverlapSummary summary;
   summary.checked = true;
@@ -33,10 +34,10 @@ OverlapSummary summarise_overlap(const study::CellResult& cell, const std::set<s
   summary.overlapping = static_cast<int>(every.size() - kept.size());
   if (summary.overlapping == 0) return summary;
   const std::vector<const Arm*> arms = every_arm(aligned);
-  Analysis accuracy_all = analyse(aligned, arms, accuracy_score(), every);
-  Analysis accuracy_kept = analyse(aligned, arms, accuracy_score(), kept);
-  Analysis bits_all = analyse(aligned, arms, bits_score(), every);
-  Analysis bits_kept = analyse(aligned, arms, bits_score(), kept);
+  Analysis accuracy_all = analyse(aligned, arms, accuracy_score(), every, setting);
+  Analysis accuracy_kept = analyse(aligned, arms, accuracy_score(), kept, setting);
+  Analysis bits_all = analyse(aligned, arms, bits_score(), every, setting);
+  Analysis bits_kept = analyse(aligned, arms, bits_score(), kept, setting);
   for (const Arm& arm : aligned.arms)
     summary.conditions.push_back({arm.condition, accuracy_all.means[arm.condition],
                                   accuracy_kept.means[arm.condition],
@@ -61,11 +62,12 @@ void leave_out(std::vector<study::EvaluationResult>& evaluations,
 
 std::vector<OverlapSummary> overlap_summaries(const study::StudyResult& result) {
   const auto ids = overlapping(result);
+  const Setting setting{interval_level(result.spec), Condition::format_control};
   std::vector<OverlapSummary> all;
   for (const study::CellResult& cell : result.cells) {
     const auto of_target = ids.find(cell.target);
     all.push_back(of_target == ids.end() ? OverlapSummary()
-                                         : summarise_overlap(cell, of_target->second));
+                                         : summarise_overlap(cell, of_target->second, setting));
     all.back().excluded = result.spec.exclude_overlap;
   }
   return all;

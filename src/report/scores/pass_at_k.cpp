@@ -36,7 +36,7 @@ std::vector<int> sizes(std::int64_t samples) {
 
 }  // namespace
 
-std::vector<PassAtK> pass_at_k(const AlignedCell& cell, Condition control) {
+std::vector<PassAtK> pass_at_k(const AlignedCell& cell, const Setting& setting) {
   std::int64_t samples = 0;
   int items = 0;
   for (const study::ItemResult* item : cell.items) {
@@ -45,7 +45,7 @@ std::vector<PassAtK> pass_at_k(const AlignedCell& cell, Condition control) {
   }
   std::vector<PassAtK> all;
   for (const int k : sizes(samples)) {
-    Analysis found = analyse(cell, every_arm(cell), pass_score(k), every_item(cell), control);
+    Analysis found = analyse(cell, every_arm(cell), pass_score(k), every_item(cell), setting);
     PassAtK pass;
     pass.k = k;
     pass.samples = static_cast<int>(samples);

@@ -1,9 +1,8 @@
 // pass@k of answers drawn at a temperature.
 #pragma once
 
-#include "report/scores/align.hpp"
+#include "report/scores/analysis.hpp"
 
-#include "xfer/condition.hpp"
 #include "xfer/report/report.hpp"
 
 #include <vector>
@@ -11,7 +10,7 @@
 namespace xfer::report {
 
 /// For k = 1, 2, 5, 10, 20, ... up to the number of answers; empty where none were drawn. Items
-/// without drawn answers are left out. `control` is the one that the gain must stand above.
-std::vector<PassAtK> pass_at_k(const AlignedCell& cell, Condition control);
+/// without drawn answers are left out.
+std::vector<PassAtK> pass_at_k(const AlignedCell& cell, const Setting& setting);
 
 }  // namespace xfer::report

@@ -43,6 +43,13 @@ const Score& rest_score() {
   return score;
 }
 
+double interval_level(const study::StudySpec& spec) {
+  constexpr double error = 0.05;
+  if (!spec.adaptive) return 1.0 - error;
+  const auto looks = static_cast<double>(spec.seeds.size()) - spec.looks.first_seeds + 1.0;
+  return 1.0 - error / looks;
+}
+
 std::uint64_t bootstrap_seed() {
   static const std::uint64_t seed = stream_id("report/bootstrap");
   return seed;

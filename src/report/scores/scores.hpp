@@ -31,6 +31,10 @@ const Score& rest_score();
 /// Intervals depend on the data alone: every study uses the same resampling seed.
 std::uint64_t bootstrap_seed();
 
+/// 0.95; of an adaptive study so much more that the intervals of all its looks hold together with
+/// that probability (Bonferroni), so that the last one holds whatever made it the last.
+double interval_level(const study::StudySpec& spec);
+
 /// Places of the items that weigh something under the score: the others have nothing to say.
 std::vector<std::size_t> weighing(const AlignedCell& cell, const Score& score);
 

@@ -43,7 +43,7 @@ double mean_score(const Arm& arm, const std::vector<std::size_t>& chosen) {
   return sum / static_cast<double>(arm.items.size() * chosen.size());
 }
 
-std::vector<KindSummary> summarise_kinds(const AlignedCell& aligned) {
+std::vector<KindSummary> summarise_kinds(const AlignedCell& aligned, double level) {
   std::map<std::string, std::vector<std::size_t>> by_kind;
   for (std::size_t i = 0; i < aligned.items.size(); ++i)
     by_kind[aligned.items[i]->kind].push_back(i);
@@ -56,7 +56,7 @@ std::vector<KindSummary> summarise_kinds(const AlignedCell& aligned) {
     kind.kind = name;
     kind.items = static_cast<int>(chosen.size());
     for (const Arm& arm : aligned.arms) kind.accuracy.push_back(mean_score(arm, chosen));
-    kind.gain = analyse(aligned, pair, accuracy_score(), chosen).metrics.gain;
+    kind.gain = analyse(aligned, pair, accuracy_score(), chosen, {level}).metrics.gain;
   }
   return kinds;
 }
@@ -76,6 +76,16 @@ int zero_step_differences(const AlignedCell& cell) {
   return differences;
 }
 
+/// Seeds that the study wanted of the cell; an adaptive one wants no more than its looks asked for.
+int planned_seeds(const study::StudyResult& result, const CellReport& cell) {
+  if (!result.spec.adaptive) return static_cast<int>(result.spec.seeds.size());
+  int seeds = result.spec.looks.first_seeds;
+  for (const study::Look& look : result.looks)
+    if (look.source == cell.source && look.target == cell.target && look.method == cell.method)
+      seeds = look.seeds + (look.goes_on ? 1 : 0);
+  return seeds;
+}
+
 CellReport summarise(const AlignedStudy& study, std::size_t place) {
   const AlignedCell& aligned = study.cells[place];
   const study::CellResult& cell = study.result->cells[place];
@@ -89,12 +99,12 @@ CellReport summarise(const AlignedStudy& study, std::size_t place) {
   report.method = cell.method;
   report.method_named = spec.methods.size() > 1 || cell.method != Method::sl;
   report.zero_step_differences = zero_step_differences(aligned);
-  const Condition control = report.style_control();
-  Analysis by_accuracy = analyse(aligned, arms, accuracy_score(), every, control,
+  const Setting setting{interval_level(spec), report.style_control()};
+  Analysis by_accuracy = analyse(aligned, arms, accuracy_score(), every, setting,
                                  cell_context(study, place, accuracy_score()));
-  Analysis by_bits = analyse(aligned, arms, bits_score(), every, control,
+  Analysis by_bits = analyse(aligned, arms, bits_score(), every, setting,
                              cell_context(study, place, bits_score()));
-  Analysis by_rest = analyse(aligned, arms, rest_score(), every, control);
+  Analysis by_rest = analyse(aligned, arms, rest_score(), every, setting);
   report.protocol_hash = aligned.protocol_hash;
   report.items_hash = aligned.items_hash;
   for (const Arm& arm : aligned.arms) {
@@ -115,8 +125,8 @@ CellReport summarise(const AlignedStudy& study, std::size_t place) {
   report.accuracy = std::move(by_accuracy.metrics);
   report.bits_per_byte = std::move(by_bits.metrics);
   report.bits_per_byte_after_first = std::move(by_rest.metrics);
-  report.pass_at_k = pass_at_k(aligned, control);
-  report.kinds = summarise_kinds(aligned);
+  report.pass_at_k = pass_at_k(aligned, setting);
+  report.kinds = summarise_kinds(aligned, setting.level);
   report.learning = learning_summaries(cell);
   report.changes = condition_changes(aligned);
   report.robustness = prompt_robustness(cell, aligned, accuracy_score());
@@ -125,14 +135,15 @@ CellReport summarise(const AlignedStudy& study, std::size_t place) {
   report.finding = find_finding(report);
   report.headline = write_headline(report);
   report.reading = write_reading(report);
-  report.warnings = find_warnings(report, spec);
+  report.warnings = find_warnings(report, spec, planned_seeds(*study.result, report));
   return report;
 }
 
 /// What `condition` does under the method of `cell` beyond what it does under that of `reference`:
 /// the difference of two arms that were tested on the same items, next to their baseline.
 std::optional<MethodEffect> method_effect(const CellReport& cell, const AlignedCell& aligned,
-                                          const AlignedCell& reference, Condition condition) {
+                                          const AlignedCell& reference, Condition condition,
+                                         double level) {
   const Arm* base = reference.find(Condition::baseline);
   const Arm* first = aligned.find(condition);
   const Arm* second = reference.find(condition);
@@ -151,8 +162,8 @@ std::optional<MethodEffect> method_effect(const CellReport& cell, const AlignedC
   const std::vector<const Arm*> arms = every_arm(both);
   const std::vector<std::size_t> every = every_item(both);
   return MethodEffect{cell.source, cell.target, condition, cell.method,
-                      analyse(both, arms, accuracy_score(), every).metrics.gain_above_control,
-                      analyse(both, arms, bits_score(), every).metrics.gain_above_control};
+                      analyse(both, arms, accuracy_score(), every, {level}).metrics.gain_above_control,
+                      analyse(both, arms, bits_score(), every, {level}).metrics.gain_above_control};
 }
 
 std::vector<MethodEffect> method_effects(const Report& report,
@@ -170,7 +181,8 @@ std::vector<MethodEffect> method_effects(const Report& report,
     const auto reference = static_cast<std::size_t>(found - report.cells.begin());
     for (const Condition condition : {Condition::transfer, Condition::direct,
                                       Condition::sequential, Condition::joint})
-      if (auto effect = method_effect(cell, aligned[i], aligned[reference], condition))
+      if (auto effect = method_effect(cell, aligned[i], aligned[reference], condition,
+                                      interval_level(report.result.spec)))
         effects.push_back(std::move(*effect));
   }
   return effects;

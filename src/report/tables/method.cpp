@@ -91,6 +91,14 @@ std::vector<std::pair<std::string, std::string>> definitions(const study::StudyS
   if (spec.prompt_variants > 0)
     terms.emplace_back("Other wordings", "The test items once more with the question put in other "
                                          "words. Training used the standard wording alone.");
+  if (spec.adaptive)
+    terms.emplace_back(
+        "Adaptive looks",
+        "Seeds went, round by round, to the pairs whose verdict was least certain. The verdicts of "
+        "the looks are read off repeated confidence intervals under an error rate that was fixed "
+        "before the first. Every other interval of this report is made at the level at which the "
+        "intervals of all looks together hold with 95% (Bonferroni), so that stopping early does "
+        "not make it too narrow.");
   if (std::all_of(spec.methods.begin(), spec.methods.end(),
                   [](Method method) { return method == Method::sl; }))
     return terms;

@@ -30,6 +30,8 @@ Table effects_of_domains_table(const MatrixReport& matrix);
 Table index_table(const MatrixReport& matrix);
 Table hypotheses_table(const Report& report);
 Table similarities_table(const Report& report);
+/// What an adaptive study saw and decided, round by round; no rows for any other.
+Table looks_table(const study::StudyResult& result);
 Table learning_table(const CellReport& cell);
 /// Items fixed and broken by each condition; and by group, by the transfer condition.
 Table changes_table(const CellReport& cell);

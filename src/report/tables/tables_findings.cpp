@@ -178,6 +178,39 @@ Table hypotheses_table(const Report& report) {
   return table;
 }
 
+Table looks_table(const study::StudyResult& result) {
+  Table table;
+  if (result.looks.empty()) return table;
+  table.caption = "Adaptive looks: what was decided when";
+  table.head = {"Round", "Pair", "Method", "Seeds", "Gain", "Bound on |Z|", "Error spent",
+                "Verdict", "Then"};
+  const bool bits = result.spec.hypotheses.score == "bits_per_byte";
+  for (const study::Look& look : result.looks) {
+    const bool last = look.seeds == static_cast<int>(result.spec.seeds.size());
+    table.rows.push_back(
+        {std::to_string(look.round), clean_text(look.source) + " → " + clean_text(look.target),
+         std::string(display_name(look.method)), std::to_string(look.seeds),
+         with_interval({look.gain, look.lower, look.upper},
+                       bits ? Style::bits_change : Style::points),
+         fmt::format("{:.3f}", look.bound), fmt::format("{:.2g}", look.spent),
+         clean_text(look.verdict),
+         look.goes_on              ? "another seed"
+         : look.verdict != "open"  ? "stopped: decided"
+         : last                    ? "stopped: no seed left"
+                                   : "passed over"});
+  }
+  const study::LooksSpec& rules = result.spec.looks;
+  table.notes.push_back(fmt::format(
+      "Intervals are repeated confidence intervals (Jennison and Turnbull 1989): all of this table "
+      "hold together with probability {:.3g}. Declared before the first look: error rate {:.3g}, "
+      "shared evenly by {} and spent by the {} function of Lan and DeMets (1983) over at most {}.",
+      1.0 - rules.error_rate, rules.error_rate,
+      counted(static_cast<long long>(result.cells.size()), "cell"),
+      rules.spending == "pocock" ? "Pocock-type" : "O'Brien-Fleming-type",
+      counted(static_cast<long long>(result.spec.seeds.size()) - rules.first_seeds + 1, "look")));
+  return table;
+}
+
 Table similarities_table(const Report& report) {
   Table table;
   if (report.similarities.empty()) return table;
