@@ -119,7 +119,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         inside = self.stack[-1] if self.stack else ""
-        if inside == "caption":
+        if "caption" in self.stack:
             self.tables[-1]["caption"] += data
         if inside in {"title", "desc"} and "svg" in self.stack:
             self.charts[-1]["text"] += data
