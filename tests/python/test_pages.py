@@ -119,7 +119,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         inside = self.stack[-1] if self.stack else ""
-        if inside == "caption":
+        if "caption" in self.stack:
             self.tables[-1]["caption"] += data
         if inside in {"title", "desc"} and "svg" in self.stack:
             self.charts[-1]["text"] += data
@@ -180,7 +180,9 @@ def test_nothing_sticks_out_of_the_page(result: xfer.Result, tmp_path: Path, wid
     )  # fmt: skip
     title = re.search(r"<title>(\{.*?\})</title>", dumped.stdout, re.DOTALL)
     assert title, dumped.stderr[-2000:]
-    seen = json.loads(title.group(1).replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"))
+    seen = json.loads(
+        title.group(1).replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
+    )
     assert seen["inner"] <= max(width, 500)
     assert seen["scroll"] <= seen["inner"], seen["wide"][:10]
     assert not seen["wide"], seen["wide"][:10]
