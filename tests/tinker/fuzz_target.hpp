@@ -43,7 +43,8 @@ private:
 }  // namespace xfer::tinker::testing
 
 #ifdef XFER_LIBFUZZER
-#define XFER_FUZZ_TARGET(name, corpus) \
+#define XFER_FUZZ_TARGET(name, corpus)                                                   \
+  [[maybe_unused]] static const auto unused_##name = corpus;                             \
   extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 #else
 #define XFER_FUZZ_TARGET(name, corpus)                                                   \
