@@ -18,30 +18,30 @@ using study::Curve;
 using study::CurvePoint;
 using study::RewardPoint;
 
-constexpr int chart_width = 420;
-constexpr double plot_left = 52.0;
-constexpr double plot_right = 408.0;
-constexpr double panel_height = 222.0;
+constexpr int curve_chart_width = 420;
+constexpr double curves_left = 52.0;
+constexpr double curves_right = 408.0;
+constexpr double curve_panel_height = 222.0;
 constexpr double plot_height = 140.0;
 constexpr double legend_row = 20.0;
 constexpr std::size_t legend_columns = 3;
 
-using Line = std::vector<std::pair<int, double>>;
+using CurveLine = std::vector<std::pair<int, double>>;
 
-struct Panel {
+struct CurvePanel {
   std::string heading;
   /// One seed's values by step.
-  std::function<Line(const Curve&)> line;
+  std::function<CurveLine(const Curve&)> line;
   double max;
   /// Whether single points stand out: not where there is one for every step.
   bool dots = true;
 };
 
-Panel point_panel(const std::string& heading, double CurvePoint::* value, double factor,
+CurvePanel point_panel(const std::string& heading, double CurvePoint::* value, double factor,
                   double max) {
   return {heading,
           [value, factor](const Curve& curve) {
-            Line line;
+            CurveLine line;
             for (const CurvePoint& p : curve.points)
               if (std::isfinite(p.*value)) line.emplace_back(p.step, p.*value * factor);
             return line;
@@ -49,10 +49,10 @@ Panel point_panel(const std::string& heading, double CurvePoint::* value, double
           max};
 }
 
-Panel reward_panel() {
+CurvePanel reward_panel() {
   return {"Reward (%)",
           [](const Curve& curve) {
-            Line line;
+            CurveLine line;
             for (const RewardPoint& p : curve.rewards)
               if (std::isfinite(p.reward)) line.emplace_back(p.step, p.reward * 100.0);
             return line;
@@ -60,10 +60,10 @@ Panel reward_panel() {
           100.0, false};
 }
 
-Panel divergence_panel() {
+CurvePanel divergence_panel() {
   return {"Divergence from the base model (nats per token)",
           [](const Curve& curve) {
-            Line line;
+            CurveLine line;
             for (const RewardPoint& p : curve.rewards)
               if (p.kl_to_base && std::isfinite(*p.kl_to_base))
                 line.emplace_back(p.step, *p.kl_to_base);
@@ -73,11 +73,11 @@ Panel divergence_panel() {
 }
 
 /// At each step that every line has.
-Line mean_of(const std::vector<Line>& lines) {
+CurveLine mean_of(const std::vector<CurveLine>& lines) {
   std::map<int, std::vector<double>> by_step;
-  for (const Line& line : lines)
+  for (const CurveLine& line : lines)
     for (const auto& [step, value] : line) by_step[step].push_back(value);
-  Line mean;
+  CurveLine mean;
   for (const auto& [step, values] : by_step) {
     if (values.size() != lines.size()) continue;
     double sum = 0.0;
@@ -91,11 +91,11 @@ struct Frame {
   Axis steps;
   Axis values;
   double top;
-  double x(int step) const { return steps.position(step, plot_left, plot_right); }
+  double x(int step) const { return steps.position(step, curves_left, curves_right); }
   double y(double value) const { return values.position(value, top + plot_height, top); }
 };
 
-void draw_line(Markup& svg, const Line& line, const Frame& frame, Condition condition, bool mean,
+void draw_line(Markup& svg, const CurveLine& line, const Frame& frame, Condition condition, bool mean,
                bool dots) {
   if (line.empty()) return;
   std::string points;
@@ -122,8 +122,8 @@ void draw_line(Markup& svg, const Line& line, const Frame& frame, Condition cond
 
 using ByCondition = std::map<Condition, std::vector<const Curve*>>;
 
-void draw_panel(Markup& svg, const ByCondition& curves, const Panel& panel, double top) {
-  std::map<Condition, std::vector<Line>> lines;
+void draw_curves(Markup& svg, const ByCondition& curves, const CurvePanel& panel, double top) {
+  std::map<Condition, std::vector<CurveLine>> lines;
   double low = INFINITY;
   double high = -INFINITY;
   int last = 0;
@@ -145,19 +145,19 @@ void draw_panel(Markup& svg, const ByCondition& curves, const Panel& panel, doub
               make_axis(low, high, std::min(low, 0.0), panel.max), top + 28.0};
   const double bottom = frame.top + plot_height;
   for (const double tick : frame.values.ticks) {
-    chart_line(svg, plot_left, frame.y(tick), plot_right, frame.y(tick), "grid");
-    chart_text(svg, plot_left - 6, frame.y(tick) + 4, frame.values.label(tick),
+    chart_line(svg, curves_left, frame.y(tick), curves_right, frame.y(tick), "grid");
+    chart_text(svg, curves_left - 6, frame.y(tick) + 4, frame.values.label(tick),
                {12, "soft", "end", false});
   }
   for (const double tick : frame.steps.ticks)
-    chart_text(svg, frame.steps.position(tick, plot_left, plot_right), bottom + 16,
+    chart_text(svg, frame.steps.position(tick, curves_left, curves_right), bottom + 16,
                frame.steps.label(tick), {12, "soft", "middle", false});
-  chart_line(svg, plot_left, bottom, plot_right, bottom, "axis");
-  chart_text(svg, (plot_left + plot_right) / 2, bottom + 32, "Training step",
+  chart_line(svg, curves_left, bottom, curves_right, bottom, "axis");
+  chart_text(svg, (curves_left + curves_right) / 2, bottom + 32, "Training step",
              {12, "soft", "middle", false});
   for (const auto& [condition, seeds] : lines)
     if (seeds.size() > 1)
-      for (const Line& line : seeds) draw_line(svg, line, frame, condition, false, false);
+      for (const CurveLine& line : seeds) draw_line(svg, line, frame, condition, false, false);
   for (const auto& [condition, seeds] : lines)
     draw_line(svg, mean_of(seeds), frame, condition, true, panel.dots);
 }
@@ -200,22 +200,22 @@ std::string describe(const ByCondition& curves) {
 }
 
 std::string curves_svg(const ByCondition& curves, const std::string& title,
-                       const std::string& nothing, const std::vector<Panel>& panels) {
+                       const std::string& nothing, const std::vector<CurvePanel>& panels) {
   Markup svg;
   if (curves.empty()) {
-    open_chart(svg, chart_width, 40, title, nothing);
+    open_chart(svg, curve_chart_width, 40, title, nothing);
     chart_text(svg, 8, 25, nothing, {});
     svg.close().line();
     return svg.finish();
   }
   const std::size_t legend_rows = (curves.size() + legend_columns - 1) / legend_columns;
   const double head = 10.0 + legend_row * static_cast<double>(legend_rows);
-  open_chart(svg, chart_width,
-             static_cast<int>(head + panel_height * static_cast<double>(panels.size())), title,
+  open_chart(svg, curve_chart_width,
+             static_cast<int>(head + curve_panel_height * static_cast<double>(panels.size())), title,
              describe(curves));
   draw_legend(svg, curves);
   for (std::size_t i = 0; i < panels.size(); ++i)
-    draw_panel(svg, curves, panels[i], head + panel_height * static_cast<double>(i));
+    draw_curves(svg, curves, panels[i], head + curve_panel_height * static_cast<double>(i));
   svg.close().line();
   return svg.finish();
 }

@@ -32,7 +32,7 @@ struct Scatter {
 };
 
 /// Names beside points help only while they do not cover each other.
-constexpr std::size_t labels_max = 12;
+constexpr std::size_t point_labels_max = 12;
 /// Of a name beside a line.
 constexpr std::size_t label_characters_max = 38;
 
@@ -108,7 +108,7 @@ std::string scatter_svg(const Scatter& plot) {
                         {"class", colour_class(Condition::transfer)},
                         {"fill", colour(Condition::transfer)}});
     svg.element("title", p.label).close();
-    if (plot.points.size() <= labels_max)
+    if (plot.points.size() <= point_labels_max)
       chart_text(svg, px > right - 90 ? px - 7 : px + 7, py - 6, clip_text(p.label, 28),
                  {11, "ink", px > right - 90 ? "end" : "start", false});
   }
