@@ -91,7 +91,8 @@ TEST(Address, is_read_or_refused) {
   EXPECT_EQ(proxy.credentials, "user:p@ss");
   EXPECT_EQ(parse_address("proxy:3128", AddressOf::proxy).port, 3128);
   for (const char* bad : {"", "example.org", "ftp://x", "http://", "http://x:0", "http://x:99999",
-                          "http://user:secret@x", "http://x?y", "http://x#y", "http://x\r\ny"}) {
+                          "http://user:secret@x", "http://x?y", "http://x#y", "http://x\r\ny",
+                          "R:]", "http:]"}) {
     try {
       parse_address(bad, AddressOf::service);
       ADD_FAILURE() << bad;

@@ -49,15 +49,18 @@ Address parse_address(std::string_view text, AddressOf what) {
   };
   std::string whole(text);
   if (!service && whole.find("://") == std::string::npos) whole.insert(0, "http://");
+  const std::string form = service ? "not of the form http[s]://host[:port][/path]"
+                                   : "not of the form http://host:port";
+  const std::size_t scheme_size = whole.find("://");
+  if (scheme_size == std::string::npos) refuse(form);
+  // Before the rest is parsed: Boost.URL 1.81 fails an assertion on paths without a host ("R:]").
+  const std::string scheme = lower(std::string_view(whole).substr(0, scheme_size));
+  if (scheme != "http" && scheme != "https") refuse("must begin with http:// or https://");
   const auto parsed = boost::urls::parse_uri(whole);
-  if (!parsed)
-    refuse(service ? "not of the form http[s]://host[:port][/path]"
-                   : "not of the form http://host:port");
+  if (!parsed) refuse(form);
   const boost::urls::url_view url = *parsed;
   Address out;
-  out.tls = url.scheme_id() == boost::urls::scheme::https;
-  if (!out.tls && url.scheme_id() != boost::urls::scheme::http)
-    refuse("must begin with http:// or https://");
+  out.tls = scheme == "https";
   if (!service && out.tls) refuse("proxies are reached by http:// only");
   out.host = lower(url.host_address());
   if (out.host.empty()) refuse("has no host");
