@@ -28,7 +28,19 @@ study::StudyResult small_result() {
   plan.bits_per_byte = {{Condition::baseline, 1.0},   {Condition::transfer, 0.95},
                         {Condition::direct, 0.5},     {Condition::sequential, 0.45},
                         {Condition::joint, 0.6},      {Condition::format_control, 0.96}};
-  return make_result(plan);
+  study::StudyResult result = make_result(plan);
+  for (study::EvaluationResult& e : result.cells[0].evaluations)
+    for (study::ItemResult& item : e.items) {
+      item.strict_score = item.score;
+      item.strict_extracted = true;
+    }
+  // One answer was right, but not in the form that was asked for.
+  for (study::EvaluationResult& e : result.cells[0].evaluations)
+    if (e.condition == Condition::transfer && e.seed == 1) {
+      e.items[0].strict_score = 0.0;
+      e.items[0].strict_extracted = false;
+    }
+  return result;
 }
 
 /// A study whose every text tries to get out of its place.
