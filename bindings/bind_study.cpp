@@ -357,7 +357,7 @@ public:
     try {
       loop_.attr("call_soon_threadsafe")(callback_, event);
     } catch (py::error_already_set& error) {  // the loop was closed: nobody listens
-      error.discard_as_unraisable("xfer progress");
+      if (!error.matches(PyExc_RuntimeError)) error.discard_as_unraisable("xfer progress");
     }
   }
 

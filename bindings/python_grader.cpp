@@ -55,7 +55,7 @@ public:
       const auto text = py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(
           completion.data(), static_cast<py::ssize_t>(completion.size()), "replace"));
       if (!text) throw py::error_already_set();
-      return to_verdict(judge_(text, example));
+      return to_verdict(judge_(text, example), completion);
     } catch (const py::error_already_set& e) {
       throw Error(Errc::invalid_argument,
                   "grader " + name_ + ": example " + example.id + ": " + e.what());
@@ -67,9 +67,10 @@ public:
   }
 
 private:
-  Verdict to_verdict(const py::object& result) const {
+  Verdict to_verdict(const py::object& result, std::string_view completion) const {
     Verdict verdict;
-    verdict.extracted = true;
+    // A score alone does not say whether an answer was found: there is none where nothing is.
+    verdict.extracted = completion.find_first_not_of(" \t\r\n") != std::string_view::npos;
     py::object score = result;
     if (py::isinstance<py::tuple>(result)) {
       const auto pair = result.cast<py::tuple>();

@@ -13,7 +13,7 @@ PYTHON_PAGES: dict[str, tuple[str, list[str]]] = {
         [
             "run_transfer_experiment", "run_transfer_experiment_async", "run_study",
             "run_study_async", "plan_study", "regrade", "load_result", "StudySpec", "StudyPlan",
-            "Result", "Metric",
+            "Result", "Metric", "StudyEvents", "watch", "Watch",
         ],
     ),
     "domains": (

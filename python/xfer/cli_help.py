@@ -31,6 +31,14 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         ("xfer presets main > my_study.toml", "one of them, to start from"),
     ],
     "status": [("xfer status runs/pilot", "how far a run is")],
+    "watch": [
+        ("xfer watch runs/pilot", "a run that another process works on, until it ends"),
+        ("xfer watch runs/pilot --once", "one look"),
+    ],
+    "gc": [
+        ("xfer gc runs/pilot --dry-run", "what would be removed"),
+        ("xfer gc runs/pilot", "remove checkpoints that are not needed any more"),
+    ],
     "report": [
         ("xfer report runs/pilot", "tables and reading"),
         ("xfer report runs/pilot --format md > pilot.md", "for a README"),

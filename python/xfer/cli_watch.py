@@ -131,23 +131,33 @@ def gc(
             "--adapters", help="Also the trained adapters that `xfer similarity --run` can read."
         ),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove checkpoints that a run does not need any more, here and at its service.
 
     Answers, scores and reports stay. A run that needs a removed checkpoint after all trains it
     again and says so.
     """
-    count, size = 0, 0
+    found = []
     for part in read_parts(run_folder):
         if part.status is None:
             continue
         find = _native.unneeded_checkpoints if dry_run else _native.remove_unneeded_checkpoints
-        for one in find(part.folder, everything):
-            count, size = count + 1, size + one.bytes
-            where = one.path if one.remote else f"{one.bytes / 1e6:,.1f} MB"
-            typer.echo(f"{part.name + ': ' if part.name else ''}{one.description} ({where})")
+        found += [(part.name, one) for one in find(part.folder, everything)]
+    if as_json:
+        rows = [
+            {"part": part, "description": one.description, "path": str(one.path),
+             "bytes": one.bytes, "remote": one.remote}
+            for part, one in found
+        ]  # fmt: skip
+        typer.echo(json.dumps({"removed": not dry_run, "checkpoints": rows}, indent=2))
+        return
+    for name, one in found:
+        where = one.path if one.remote else f"{one.bytes / 1e6:,.1f} MB"
+        typer.echo(f"{name + ': ' if name else ''}{one.description} ({where})")
     verb = "would be removed" if dry_run else "removed"
-    typer.echo(f"{count} checkpoints {verb}, {size / 1e6:,.1f} MB on this machine")
+    size = sum(one.bytes for _, one in found)
+    typer.echo(f"{len(found)} checkpoints {verb}, {size / 1e6:,.1f} MB on this machine")
 
 
 def _width() -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import queue
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xfer import _native
 from xfer._native import Domain, Event, StudySpec
@@ -16,8 +15,13 @@ from xfer.custom import CustomBackend
 from xfer.result import Result
 from xfer.study import as_spec, default_run_folder, own_domains
 
+if TYPE_CHECKING:
+    import asyncio
+
 PathLike = str | os.PathLike[str]
 _END = object()
+#: The longest wait for the safe point of a study that was stopped.
+_STOP_SECONDS = 30.0
 
 
 class StudyEvents:
@@ -49,6 +53,8 @@ class StudyEvents:
         return self._result
 
     async def __aiter__(self) -> AsyncIterator[Event]:
+        import asyncio
+
         arrived: asyncio.Queue[Any] = asyncio.Queue()
         running = asyncio.ensure_future(
             _native.run_study_async(
@@ -62,13 +68,18 @@ class StudyEvents:
             self._result = Result(await running)
         finally:
             if not running.done():
+                # The study goes on to a safe point and says so; until then it holds its folder.
                 running.cancel()
-                await asyncio.wait([running])
+                await asyncio.wait(
+                    [asyncio.ensure_future(_last_of(arrived))], timeout=_STOP_SECONDS
+                )
 
     def __iter__(self) -> Iterator[Event]:
         arrived: queue.Queue[Any] = queue.Queue()
         left = threading.Event()
         failures: list[BaseException] = []
+
+        import asyncio
 
         async def listen() -> None:
             async for event in self:
@@ -93,3 +104,8 @@ class StudyEvents:
             thread.join()
         if failures:
             raise failures[0]
+
+
+async def _last_of(arrived: asyncio.Queue[Any]) -> None:
+    while getattr(await arrived.get(), "kind", "") not in ("cancelled", "finished"):
+        pass

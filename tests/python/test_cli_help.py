@@ -58,10 +58,10 @@ def test_examples_parse_and_are_in_the_help(name: str, cli: Cli) -> None:
 
 
 def test_what_prints_content_prints_json_too() -> None:
-    """`report` has it among its formats; the server says where it listens."""
+    """`report` has it among its formats; what `watch` draws, `status` says in JSON."""
     for name, each in COMMANDS.items():
         options = {option for p in each.params for option in p.opts}
-        assert "--json" in options or name == "report", name
+        assert "--json" in options or name in ("report", "watch"), name
 
 
 @pytest.mark.parametrize("name", ["run", "train", "similarity"])

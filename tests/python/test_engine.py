@@ -161,7 +161,7 @@ def test_weights_may_be_kept_in_bf16(model: xfer.Model, model_folder: Path) -> N
     tokens = [*PROMPT, 1, 2, 3]
     scores = half.sampler().score(tokens, 1)
     np.testing.assert_allclose(scores, model.sampler().score(tokens, 1), atol=0.1)
-    with pytest.raises(xfer.Error, match="f32 or bf16"):
+    with pytest.raises(xfer.Error, match="f32, bf16 or bf16_compute"):
         xfer.Model.load(str(model_folder), weights="f16")
 
 

@@ -135,14 +135,14 @@ def test_an_interrupt_ends_the_watching_not_the_run(study_file: Path, tmp_path: 
         while not (tmp_path / "runs/on/study.db").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(0.3)
-        watcher = subprocess.Popen(
+        with subprocess.Popen(
             [*command(), "watch", "runs/on", "--interval", "0.1"],
             cwd=tmp_path, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert watcher.stdout is not None
-        assert "running" in watcher.stdout.readline()
-        watcher.send_signal(signal.SIGINT)
-        watcher.wait(timeout=20)
+        ) as watcher:  # fmt: skip
+            assert watcher.stdout is not None
+            assert "running" in watcher.stdout.readline()
+            watcher.send_signal(signal.SIGINT)
+            watcher.wait(timeout=20)
     finally:
         assert run.wait(timeout=180) == 0
     assert read_parts(tmp_path / "runs" / "on")[0].status.finished  # type: ignore[union-attr]
