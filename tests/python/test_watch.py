@@ -141,7 +141,7 @@ def test_an_interrupt_ends_the_watching_not_the_run(study_file: Path, tmp_path: 
         )  # fmt: skip
         assert watcher.stdout is not None
         assert "running" in watcher.stdout.readline()
-        watcher.send_signal(signal.SIGINT)
+        watcher.send_signal(signal.SIGTERM)  # as Ctrl-C, which some parents have children ignore
         watcher.wait(timeout=20)
     finally:
         assert run.wait(timeout=180) == 0
