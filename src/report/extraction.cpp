@@ -1,5 +1,6 @@
 #include "report/extraction.hpp"
 
+#include "report/align.hpp"
 #include "report/format.hpp"
 #include "report/markup.hpp"
 
@@ -18,8 +19,10 @@ namespace xfer::report {
 namespace {
 
 using study::CellResult;
-using study::EvaluationResult;
 using study::ItemResult;
+
+/// One seed's answers, by item id.
+using Items = std::vector<const ItemResult*>;
 
 constexpr std::size_t labels_max = 20;
 constexpr std::size_t differences_shown = 10;
@@ -41,9 +44,9 @@ std::string metric_of(const CellResult& cell) {
 }
 
 /// Numbers of the labels, in their order; empty when the answers are no labels.
-std::map<std::string, std::int64_t> labels_of(const EvaluationResult& evaluation) {
+std::map<std::string, std::int64_t> labels_of(const Items& items) {
   std::map<std::string, int> counts;
-  for (const ItemResult& item : evaluation.items) ++counts[item.gold];
+  for (const ItemResult* item : items) ++counts[item->gold];
   std::map<std::string, std::int64_t> labels;
   if (counts.size() < 2 || counts.size() > labels_max) return labels;
   for (const auto& [label, count] : counts) {
@@ -56,19 +59,18 @@ std::map<std::string, std::int64_t> labels_of(const EvaluationResult& evaluation
 
 using Named = std::vector<std::pair<std::string, stats::Value>>;
 
-Named classification(const EvaluationResult& evaluation,
-                     const std::map<std::string, std::int64_t>& labels) {
+Named classification(const Items& items, const std::map<std::string, std::int64_t>& labels) {
   std::vector<std::int64_t> truth;
   std::vector<std::int64_t> predicted;
   std::vector<std::int64_t> first_is_right;
   std::vector<double> first_is_likelier;
-  for (const ItemResult& item : evaluation.items) {
-    truth.push_back(labels.at(item.gold));
-    const auto known = labels.find(item.answer);
+  for (const ItemResult* item : items) {
+    truth.push_back(labels.at(item->gold));
+    const auto known = labels.find(item->answer);
     predicted.push_back(known == labels.end() ? std::ssize(labels) : known->second);
-    if (item.option_logprobs.size() == 2) {
-      first_is_right.push_back(item.right_option == 0 ? 1 : 0);
-      first_is_likelier.push_back(item.option_logprobs[0] - item.option_logprobs[1]);
+    if (item->option_logprobs.size() == 2) {
+      first_is_right.push_back(item->right_option == 0 ? 1 : 0);
+      first_is_likelier.push_back(item->option_logprobs[0] - item->option_logprobs[1]);
     }
   }
   // The mean is over the dataset's own classes: what could not be read is one more, whose F1 is 0.
@@ -84,18 +86,17 @@ Named classification(const EvaluationResult& evaluation,
   return metrics;
 }
 
-Named regression(const EvaluationResult& evaluation) {
+Named regression(const Items& items) {
   std::vector<double> truth;
   std::vector<double> predicted;
-  for (const ItemResult& item : evaluation.items) {
-    const auto gold = as_number(item.gold);
-    const auto answer = as_number(item.answer);
+  for (const ItemResult* item : items) {
+    const auto gold = as_number(item->gold);
+    const auto answer = as_number(item->answer);
     if (!gold || !answer) continue;
     truth.push_back(*gold);
     predicted.push_back(*answer);
   }
-  const double read =
-      static_cast<double>(truth.size()) / static_cast<double>(evaluation.items.size());
+  const double read = static_cast<double>(truth.size()) / static_cast<double>(items.size());
   if (truth.empty()) {
     const stats::Value none = Undefined{"no answer is a number"};
     return {{"RMSE", none}, {"MAE", none}, {"R2", none}, {"answers read", read}};
@@ -107,20 +108,20 @@ Named regression(const EvaluationResult& evaluation) {
 }
 
 /// Of the greedy answer; `pass_at_k` has those of drawn ones.
-Named passes(const EvaluationResult& evaluation) {
+Named passes(const Items& items) {
   double sum = 0.0;
-  for (const ItemResult& item : evaluation.items) sum += item.score >= 1.0 ? 1.0 : 0.0;
-  return {{"pass@1 (greedy)", sum / static_cast<double>(evaluation.items.size())}};
+  for (const ItemResult* item : items) sum += item->score >= 1.0 ? 1.0 : 0.0;
+  return {{"pass@1 (greedy)", sum / static_cast<double>(items.size())}};
 }
 
 /// BioASQ's, by type of question: its graders' scores are made so that their means are these.
-Named by_type(const EvaluationResult& evaluation) {
-  std::map<std::string, EvaluationResult> types;
-  for (const ItemResult& item : evaluation.items) types[item.kind].items.push_back(item);
-  const auto mean = [](const EvaluationResult& of, auto value) {
+Named by_type(const Items& items) {
+  std::map<std::string, Items> types;
+  for (const ItemResult* item : items) types[item->kind].push_back(item);
+  const auto mean = [](const Items& of, auto value) {
     double sum = 0.0;
-    for (const ItemResult& item : of.items) sum += value(item);
-    return sum / static_cast<double>(of.items.size());
+    for (const ItemResult* item : of) sum += value(*item);
+    return sum / static_cast<double>(of.size());
   };
   const auto score = [](const ItemResult& item) { return item.score; };
   Named metrics;
@@ -143,12 +144,12 @@ Named by_type(const EvaluationResult& evaluation) {
   return metrics;
 }
 
-Named metrics_of(const EvaluationResult& evaluation, const std::string& field_metric) {
-  if (field_metric.find("MRR") != std::string::npos) return by_type(evaluation);
-  if (field_metric.starts_with("pass@")) return passes(evaluation);
-  if (field_metric.find("RMSE") != std::string::npos) return regression(evaluation);
-  const auto labels = labels_of(evaluation);
-  return labels.empty() ? Named() : classification(evaluation, labels);
+Named metrics_of(const Items& items, const std::string& field_metric) {
+  if (field_metric.find("MRR") != std::string::npos) return by_type(items);
+  if (field_metric.starts_with("pass@")) return passes(items);
+  if (field_metric.find("RMSE") != std::string::npos) return regression(items);
+  const auto labels = labels_of(items);
+  return labels.empty() ? Named() : classification(items, labels);
 }
 
 std::string share_text(double share) { return number(share, Style::percent); }
@@ -156,36 +157,32 @@ std::string share_text(double share) { return number(share, Style::percent); }
 }  // namespace
 
 std::vector<AnswerReading> answer_readings(const CellResult& cell) {
+  const AlignedCell aligned = align(cell);
   std::vector<AnswerReading> all;
-  for (const EvaluationResult& evaluation : cell.evaluations) {
-    if (evaluation.items.empty()) continue;
-    auto found = std::find_if(all.begin(), all.end(), [&](const AnswerReading& r) {
-      return r.condition == evaluation.condition;
-    });
-    if (found == all.end()) {
-      all.emplace_back();
-      all.back().condition = evaluation.condition;
-      found = all.end() - 1;
-    }
-    for (const ItemResult& item : evaluation.items) {
-      ++found->answers;
-      found->lenient_score += item.score;
-      found->strict_score += item.strict_score;
-      found->unread += item.extracted ? 0.0 : 1.0;
-      found->strictly_unread += item.strict_extracted ? 0.0 : 1.0;
-      found->stopped_by_text += item.stopped_by_text ? 1.0 : 0.0;
-      found->truncated += item.truncated ? 1.0 : 0.0;
-      if (item.score != item.strict_score)
-        found->differences.push_back(
-            {item.item_id, evaluation.seed, item.score, item.strict_score});
-    }
-  }
-  for (AnswerReading& reading : all)
+  for (const Arm& arm : aligned.arms) {
+    AnswerReading reading;
+    reading.condition = arm.condition;
+    for (std::size_t s = 0; s < arm.items.size(); ++s)
+      for (const ItemResult* item : arm.items[s]) {
+        ++reading.answers;
+        reading.lenient_score += item->score;
+        reading.strict_score += item->strict_score;
+        reading.unread += item->extracted ? 0.0 : 1.0;
+        reading.strictly_unread += item->strict_extracted ? 0.0 : 1.0;
+        reading.stopped_by_text += item->stopped_by_text ? 1.0 : 0.0;
+        reading.truncated += item->truncated ? 1.0 : 0.0;
+        if (item->score != item->strict_score)
+          reading.differences.push_back(
+              {item->item_id, arm.seeds[s], item->score, item->strict_score});
+      }
+    if (reading.answers == 0) continue;
     for (double AnswerReading::* sum :
          {&AnswerReading::lenient_score, &AnswerReading::strict_score, &AnswerReading::unread,
           &AnswerReading::strictly_unread, &AnswerReading::stopped_by_text,
           &AnswerReading::truncated})
       reading.*sum /= static_cast<double>(reading.answers);
+    all.push_back(std::move(reading));
+  }
   return all;
 }
 
@@ -196,29 +193,26 @@ std::vector<TaskMetric> task_metrics(const CellResult& cell) {
     int seeds = 0;
     std::string reason;
   };
-  // By condition and metric, in the order in which they come.
-  std::vector<std::pair<std::pair<Condition, std::string>, Sum>> sums;
-  for (const EvaluationResult& evaluation : cell.evaluations) {
-    if (evaluation.items.empty()) continue;
-    for (const auto& [name, value] : metrics_of(evaluation, field_metric)) {
-      const std::pair key(evaluation.condition, name);
-      auto found = std::find_if(sums.begin(), sums.end(),
-                                [&](const auto& entry) { return entry.first == key; });
-      if (found == sums.end()) {
-        sums.emplace_back(key, Sum());
-        found = sums.end() - 1;
-      }
-      Sum& sum = found->second;
-      ++sum.seeds;
-      if (const double* one = value.number()) sum.total += *one;
-      else sum.reason = value.reason();
-    }
-  }
+  const AlignedCell aligned = align(cell);
   std::vector<TaskMetric> metrics;
-  for (const auto& [key, sum] : sums) {
-    const stats::Value value = sum.reason.empty() ? stats::Value(sum.total / sum.seeds)
-                                                  : stats::Value(Undefined{sum.reason});
-    metrics.push_back({key.first, key.second, value});
+  for (const Arm& arm : aligned.arms) {
+    std::vector<std::pair<std::string, Sum>> sums;  // in the order in which the metrics come
+    for (const Items& items : arm.items) {
+      if (items.empty()) continue;
+      for (const auto& [name, value] : metrics_of(items, field_metric)) {
+        auto found = std::find_if(sums.begin(), sums.end(),
+                                  [&](const auto& entry) { return entry.first == name; });
+        if (found == sums.end()) found = sums.insert(sums.end(), {name, Sum()});
+        Sum& sum = found->second;
+        ++sum.seeds;
+        if (const double* one = value.number()) sum.total += *one;
+        else sum.reason = value.reason();
+      }
+    }
+    for (const auto& [name, sum] : sums)
+      metrics.push_back({arm.condition, name,
+                         sum.reason.empty() ? stats::Value(sum.total / sum.seeds)
+                                            : stats::Value(Undefined{sum.reason})});
   }
   return metrics;
 }
