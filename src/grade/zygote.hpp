@@ -30,7 +30,7 @@ import _socket, ctypes, gc, os, resource, signal, sys, time, types
 # What most programs import, once for all of them. More would make every fork slower.
 import collections, functools, itertools, math, re, string, typing
 
-NEWPID, SHARE_MEMORY = 0x20000000, 0x100
+NEWPID, SHARE_MEMORY, SHARE_FILES = 0x20000000, 0x100, 0x400
 NOSUID_NODEV, NOEXEC, DETACH = 6, 8, 2
 COARSE_CLOCK = 5  # the one that file times are taken from
 LAST_NUMBER = "/proc/sys/kernel/ns_last_pid"
@@ -168,7 +168,9 @@ class FirstProcess:
     def start(self):
         system("setns", self.own_namespace, NEWPID)
         system("unshare", NEWPID)
-        self.pid = libc.clone(self.wait, self.top, SHARE_MEMORY | signal.SIGCHLD, None)
+        # Files too: copies of a program's streams would keep them open.
+        flags = SHARE_MEMORY | SHARE_FILES | signal.SIGCHLD
+        self.pid = libc.clone(self.wait, self.top, flags, None)
         if self.pid < 0:
             raise OSError(ctypes.get_errno(), "clone: " + os.strerror(ctypes.get_errno()))
         self.is_new = True
@@ -176,17 +178,32 @@ class FirstProcess:
     def alone(self):
         return [name for name in os.listdir("/proc") if name.isdigit()] == ["1"]
 
-    def renew(self):
+    def renew(self, used_up=False):
         """After a program: the namespace stays only when there is nothing of it left in it."""
         self.is_new = False
         ended = os.waitpid(self.pid, os.WNOHANG)[0] != 0
-        if self.may_stay and not ended and self.alone():
+        if self.may_stay and not ended and not used_up and self.alone():
             return
         if not ended:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         system("umount2", b"/proc", DETACH)
         self.start()
+
+def fork_second(first):
+    """A fork that is the second process of the namespace: where the threads and processes of an
+    earlier program have used up that number, of a new one."""
+    while True:
+        program = os.fork()
+        if program == 0:
+            while os.getpid() != 2:
+                signal.pause()
+            return 0
+        if first.is_new or os.path.exists("/proc/2"):
+            return program
+        os.kill(program, signal.SIGKILL)
+        os.waitpid(program, 0)
+        first.renew(used_up=True)
 
 def receive(control):
     """A request and its four descriptors; nothing when there is no more."""
@@ -221,7 +238,7 @@ def serve():
             os._exit(0)
         size = int(request.split()[1])
         folder.make(size)
-        program = os.fork()
+        program = fork_second(first)
         if program == 0:
             try:
                 enter(files, first, rights)

@@ -137,7 +137,8 @@ TEST_F(FuzzServer, mutated_requests_harm_nobody) {
   }
   // It goes on as if it had been alone.
   forward_backward(model, 3);
-  EXPECT_TRUE(result(optim_step(model, 4)).contains("metrics"));
+  const Json last = result(optim_step(model, 4));
+  EXPECT_TRUE(last.contains("metrics")) << last.dump();
   const auto trainer = local_trainer(folder.path() / "local");
   for (int step = 0; step < 2; ++step) {
     run_blocking(trainer->forward_backward(ForwardBackwardRequest(batch())));

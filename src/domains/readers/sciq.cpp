@@ -100,12 +100,15 @@ std::vector<Form> sciq_forms() {
                     r.has("distractor3") && r.has("correct_answer");
            },
            sciq_rows},
-          // Other datasets were written in this way too: the path has to say that it is this one.
+          // Other datasets were written in this way too: the name of the file or of its folder has
+          // to say that it is this one.
           {"sciq", "LLM-Adapters",
            [](const Record& r, const std::filesystem::path& path) {
+             const auto whole = std::filesystem::absolute(path);
+             const std::string names =
+                 whole.parent_path().filename().string() + "/" + whole.filename().string();
              return r.is_text("instruction") && r.is_text("answer") && r.has("output") &&
-                    lowered(std::filesystem::absolute(path).string()).find("sciq") !=
-                        std::string::npos;
+                    lowered(names).find("sciq") != std::string::npos;
            },
            adapters_rows}};
 }

@@ -34,11 +34,11 @@ struct AnswerReading {
   /// That a stop text, or the token limit, ended.
   double stopped_by_text = 0.0;
   double truncated = 0.0;
-  /// All of them, in the order of seeds and items.
+  /// All of them, by seed and item.
   std::vector<ReadingDifference> differences;
 };
 
-/// One entry for each condition that has answers, in the order of the result.
+/// One entry for each condition that has answers. Throws what `align` throws.
 std::vector<AnswerReading> answer_readings(const study::CellResult& cell);
 
 /// A metric of the target's field, e.g. "macro-F1", for one condition: the mean over its seeds.
