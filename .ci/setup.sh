@@ -20,10 +20,13 @@ as_root() {
   fi
 }
 
-# Installs what packages.txt names and the machine lacks; says what; nothing when all is there.
+# install_system_packages [use]: what packages.txt names and the machine lacks, with "use" without
+# what tests alone need; says what; nothing when all is there.
 install_system_packages() {
   local wanted missing
-  wanted=$(sed 's/#.*//' packages.txt | xargs)
+  wanted=$(cat packages.txt)
+  if [ "${1:-}" = use ]; then wanted=$(sed '/^# Tests/,$d' packages.txt); fi
+  wanted=$(sed 's/#.*//' <<<"$wanted" | xargs)
   if ! command -v dpkg-query >/dev/null; then
     say "not a Debian system; these packages (or their equivalents) are needed: $wanted"
     return
