@@ -268,6 +268,18 @@ TEST(RequestCodec, encodes_each_recorded_request_to_an_equal_message) {
   EXPECT_GT(seen, 20);
 }
 
+TEST(RequestCodec, malformed_texts_write_nothing_to_the_error_output) {
+  // A datum with a field's name that is not UTF-8.
+  const std::string bytes("\x1a\x05\x12\x03\x0a\x01\xff", 7);
+  ::testing::internal::CaptureStderr();
+  try {
+    decode_forward_backward(bytes);
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Errc::bad_data);
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(AnswerCodec, reads_every_recorded_result) {
   if (!testing::recordings_folder()) GTEST_SKIP() << "no recordings here";
   int samples = 0;

@@ -4,6 +4,10 @@
 #include "tinker.pb.h"
 #include "xfer/tinker/wire.hpp"
 
+#if GOOGLE_PROTOBUF_VERSION < 4022000
+#include <google/protobuf/stubs/logging.h>
+#endif
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,10 +32,20 @@ struct RepeatedMessage {
 /// repeated messages.
 void check_message_count(std::string_view bytes, RepeatedMessage repeated, const std::string& what);
 
+#if GOOGLE_PROTOBUF_VERSION < 4022000
+/// Otherwise the library writes a line to the error output for each malformed text a stranger sends.
+using ProtobufSilence = google::protobuf::LogSilencer;
+#else
+struct ProtobufSilence {
+  ProtobufSilence() {}
+};
+#endif
+
 /// Parses, or throws `bad_data` naming the message.
 template <class Message>
 Message parse_message(std::string_view bytes, RepeatedMessage repeated, const std::string& what) {
   check_message_count(bytes, repeated, what);
+  const ProtobufSilence silence;
   Message message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     throw Error(Errc::bad_data, what + ": not a valid protobuf message");
