@@ -100,7 +100,8 @@ TEST(Samples, are_graded_again_with_the_rest) {
   run(sampling_study(3), path, backend, {}, nullptr, letter_domains());
   const auto passed = [&](Grading grading) {
     int count = 0;
-    for (const ItemResult& item : load_result(path, grading).cells[0].evaluations[0].items)
+    const StudyResult result = load_result(path, grading);
+    for (const ItemResult& item : result.cells[0].evaluations[0].items)
       for (const SampledAnswer& sample : item.samples) count += sample.score == 1.0 ? 1 : 0;
     return count;
   };

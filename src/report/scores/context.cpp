@@ -44,8 +44,9 @@ public:
     const ItemWeights weights = item_weights(cell, score_, chosen);
     weights_.insert(weights_.end(), weights.weights.begin(), weights.weights.end());
     for (std::size_t i = 0; i < chosen.size(); ++i)
-      clusters_.push_back(name + ": " + (weights.clusters.empty() ? "item " + std::to_string(i)
-                                                                  : weights.clusters[i]));
+      clusters_.push_back(
+          name + ": " +
+          (weights.clusters.empty() ? "item " + std::to_string(i) : weights.clusters[i]));
     clustered_ = clustered_ || !weights.clusters.empty();
     return true;
   }
@@ -73,16 +74,23 @@ const Arm* same_runs(const Arm* arm, const Arm* own) {
 }
 
 /// The evaluations of a cell on other items than its target's, side by side.
-AlignedCell aligned_elsewhere(const study::CellResult& cell, const std::string& where,
-                              const std::vector<study::EvaluationResult>& evaluations) {
-  study::CellResult elsewhere;
-  elsewhere.source = cell.source;
-  elsewhere.target = where;
-  elsewhere.evaluations = evaluations;
-  return align(elsewhere);
-}
+struct Elsewhere {
+  Elsewhere(const study::CellResult& own, const std::string& where,
+            const std::vector<study::EvaluationResult>& evaluations) {
+    cell.source = own.source;
+    cell.target = where;
+    cell.evaluations = evaluations;
+    aligned = align(cell);
+  }
+  Elsewhere(const Elsewhere&) = delete;
+  Elsewhere& operator=(const Elsewhere&) = delete;
 
-/// Baseline and those of the cell's training runs that `elsewhere` has, of the conditions asked for.
+  study::CellResult cell;  ///< `aligned` points into it
+  AlignedCell aligned;
+};
+
+/// Baseline and those of the cell's training runs that `elsewhere` has, of the conditions asked
+/// for.
 std::vector<std::pair<Condition, const Arm*>> arms_elsewhere(
     const AlignedCell& elsewhere, const AlignedCell& own, std::span<const Condition> conditions) {
   std::vector<std::pair<Condition, const Arm*>> arms;
@@ -104,7 +112,8 @@ stats::ScoredItems tested_on_source(const study::CellResult& cell, const Aligned
   Pool pool(score);
   for (const study::OtherDomainResult& other : cell.other_domains) {
     if (other.domain != cell.source) continue;
-    const AlignedCell aligned = aligned_elsewhere(cell, other.domain, other.evaluations);
+    const Elsewhere tested(cell, other.domain, other.evaluations);
+    const AlignedCell& aligned = tested.aligned;
     const auto arms = arms_elsewhere(aligned, own, conditions);
     if (!arms.empty()) pool.add(aligned, other.domain, arms);
   }
@@ -142,8 +151,7 @@ stats::ScoredItems source_items(const AlignedStudy& study, std::size_t cell, con
   return pool.take();
 }
 
-stats::ScoredItems retained_items(const AlignedStudy& study, std::size_t cell,
-                                  const Score& score) {
+stats::ScoredItems retained_items(const AlignedStudy& study, std::size_t cell, const Score& score) {
   const study::CellResult& own = study.result->cells[cell];
   const Arm* mine = study.cells[cell].find(Condition::transfer);
   Pool pool(score);
@@ -159,7 +167,8 @@ stats::ScoredItems retained_items(const AlignedStudy& study, std::size_t cell,
   }
   for (const study::OtherDomainResult& other : own.other_domains) {
     if (other.domain == own.source) continue;
-    const AlignedCell aligned = aligned_elsewhere(own, other.domain, other.evaluations);
+    const Elsewhere tested(own, other.domain, other.evaluations);
+    const AlignedCell& aligned = tested.aligned;
     const auto arms = arms_elsewhere(aligned, study.cells[cell], transfer_alone);
     if (!arms.empty()) pool.add(aligned, other.domain, arms);
   }
@@ -170,7 +179,8 @@ stats::ScoredItems held_out_items(const study::CellResult& cell, const AlignedCe
                                   const Score& score) {
   if (cell.held_out.empty()) return {};
   const std::string where = cell.target + " (held out)";
-  const AlignedCell aligned = aligned_elsewhere(cell, where, cell.held_out);
+  const Elsewhere tested(cell, where, cell.held_out);
+  const AlignedCell& aligned = tested.aligned;
   Pool pool(score);
   const auto arms = arms_elsewhere(aligned, own, transfer_alone);
   if (!arms.empty()) pool.add(aligned, where, arms);
@@ -182,7 +192,7 @@ double tokens_of(const study::LegSummary& leg) {
 }
 
 /// Gains of each seed's curve at the steps that all share.
-bool curve_gains(const std::vector<const study::Curve*>& curves, double study::CurvePoint::* score,
+bool curve_gains(const std::vector<const study::Curve*>& curves, double study::CurvePoint::*score,
                  double direction, std::vector<double>& steps,
                  std::vector<std::vector<double>>& gains) {
   steps.clear();
@@ -234,7 +244,8 @@ std::optional<stats::Spending> transfer_spending(const study::StudyResult& resul
     spending.tokens += tokens_of(leg);
     spending.train_usd += static_cast<double>(leg.train_tokens) * price.train / 1e6;
     spending.sample_usd += (static_cast<double>(leg.sampled_tokens) * price.sample +
-                            static_cast<double>(leg.prefill_tokens) * price.prefill) / 1e6;
+                            static_cast<double>(leg.prefill_tokens) * price.prefill) /
+                           1e6;
     if (price.per_1000_steps)
       spending.train_usd += static_cast<double>(leg.steps) / 1000.0 * *price.per_1000_steps;
   }
@@ -305,7 +316,7 @@ std::optional<PromptRobustness> prompt_robustness(const study::CellResult& cell,
   add("the study's own", aligned);
   for (const study::PromptVariantResult& variant : cell.variants) {
     const std::string where = cell.target + " (" + variant.name + ")";
-    add(variant.name, aligned_elsewhere(cell, where, variant.evaluations));
+    add(variant.name, Elsewhere(cell, where, variant.evaluations).aligned);
   }
   if (variants.size() < 2) return std::nullopt;
   stats::TransferOptions options;
