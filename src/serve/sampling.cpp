@@ -275,6 +275,9 @@ task<void> Sampling::run(std::string request_id, SamplerRow row, SampleCall call
     auto work = carry_out(std::move(row), std::move(call), fresh_seed);
     result = co_await std::move(work);
   } catch (...) {
+    // Cut short by our own end: nobody's fault, and lost like everything else in memory. Clients
+    // ask the next server for it and learn that.
+    if (context_.stopping) co_return;
     result = failure_of(std::current_exception());
   }
   context_.futures.settle(request_id, std::move(result));

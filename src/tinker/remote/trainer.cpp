@@ -103,6 +103,8 @@ public:
 private:
   task<TrainingClient> new_client();
   task<void> rebuild();
+  /// A new model from a saved state, tried again when it is lost before it is there.
+  task<TrainingClient> client_of_state(std::string path, bool with_optimizer);
   /// After a failed attempt: makes a new model when that may help, else throws the failure.
   task<void> recover(std::exception_ptr failure, int attempt);
   task<void> ensure_fresh();
@@ -275,6 +277,23 @@ task<std::string> RemoteTraining::save(std::string name, bool with_optimizer) {
   co_return path + (with_optimizer ? steps_mark + std::to_string(journal_.steps()) : weights_mark);
 }
 
+task<TrainingClient> RemoteTraining::client_of_state(std::string path, bool with_optimizer) {
+  for (int attempt = 0;; ++attempt) {
+    std::exception_ptr failure;
+    try {
+      auto loading = service_.create_training_client_from_state(path, with_optimizer);
+      TrainingClient loaded = co_await std::move(loading);
+      co_return loaded;
+    } catch (const Error&) {
+      failure = std::current_exception();
+    }
+    // A model that was made and lost changes nothing: it is made once more, in a new session.
+    if (attempt == recoveries_max || !is_recoverable(failure)) std::rethrow_exception(failure);
+    auto leaving = service_.leave_session();
+    co_await std::move(leaving);
+  }
+}
+
 task<void> RemoteTraining::load(std::string text, bool with_optimizer) {
   const StatePath state = read_state_path(text);
   if (with_optimizer && state.weights_only)
@@ -282,7 +301,7 @@ task<void> RemoteTraining::load(std::string text, bool with_optimizer) {
                 "load_state: " + state.path + " was saved without its optimizer");
   auto entering = order_.enter();
   const Gate::Pass turn = co_await std::move(entering);
-  auto loading = service_.create_training_client_from_state(state.path, with_optimizer);
+  auto loading = client_of_state(state.path, with_optimizer);
   TrainingClient client = co_await std::move(loading);
   const auto rank = client.info().lora_rank;
   if (rank && *rank != lora_.rank)
