@@ -174,4 +174,4 @@ def test_the_reinforcement_trainer(
     assert "Resumed training from" in finish(begin(client, "rl", options))
     rewards = of_steps(metrics(tmp_path / "log"), "env/all/reward/total")
     assert len(rewards) == 8
-    assert mean(rewards[-3:]) > mean(rewards[:3]) + 0.15, rewards
+    assert mean(rewards[-3:]) > mean(rewards[:3]) + 0.1, rewards
