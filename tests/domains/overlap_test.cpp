@@ -203,7 +203,8 @@ std::vector<std::uint64_t> words_one_by_one(const std::string& text) {
   std::size_t start = 0;
   for (std::size_t i = 0; i <= text.size(); ++i) {
     if (i < text.size() && is_word_byte(static_cast<unsigned char>(text[i]))) continue;
-    if (i > start) all.push_back(word_hash(text.data() + start, i - start));
+    // Nothing behind the word may be looked at, nor change its hash.
+    if (i > start) all.push_back(word_hash(text.data() + start, i - start, text.data() + i));
     start = i + 1;
   }
   return all;

@@ -37,14 +37,10 @@ void GramIndex::finish(std::size_t common) {
   items_ = std::move(kept);
   runs_.clear();
   if (items_.empty()) return;
-  // Sixteen bits for each run: one look in sixteen goes on to the table.
-  const std::size_t bits = std::bit_ceil(std::max<std::size_t>(64, items_.size() * 16));
-  filter_.assign(bits / 64, 0);
-  filter_mask_ = bits - 1;
-  for (const auto& entry : items_) {
-    const std::uint64_t bit = entry.first & filter_mask_;
-    filter_[bit >> 6U] |= std::uint64_t{1} << (bit & 63U);
-  }
+  // Sixteen bits or more for each run: about one look in four hundred goes on to the table.
+  filter_.assign(std::bit_ceil(items_.size() / 4 + 1), 0);
+  filter_mask_ = filter_.size() - 1;
+  for (const auto& entry : items_) filter_[entry.first & filter_mask_] |= filter_bits(entry.first);
 }
 
 }  // namespace xfer::domains

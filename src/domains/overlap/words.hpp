@@ -52,7 +52,8 @@ inline std::uint64_t word_bits(const char* text) noexcept {
 
 /// Hash of a word. Setting bit 5 makes ASCII letters lower-case and leaves digits as they are;
 /// other alphabets lose a little, which a match by hash is checked for anyway.
-inline std::uint64_t word_hash(const char* word, std::size_t size) noexcept {
+/// `end` is that of the text.
+inline std::uint64_t word_hash(const char* word, std::size_t size, const char* end) noexcept {
   constexpr std::uint64_t lower_case = 0x2020202020202020ULL;
   std::uint64_t hash = size * 0x9E3779B97F4A7C15ULL;
   while (size > 8) {
@@ -63,7 +64,13 @@ inline std::uint64_t word_hash(const char* word, std::size_t size) noexcept {
     size -= 8;
   }
   std::uint64_t last = 0;
-  std::memcpy(&last, word, size);
+  if (end - word >= 8) {
+    // Eight bytes at once and the excess cut off: copies of other sizes are slow.
+    std::memcpy(&last, word, 8);
+    last &= ~std::uint64_t{0} >> (64 - 8 * size);
+  } else {
+    std::memcpy(&last, word, size);
+  }
   hash = (std::rotl(hash, 23) ^ (last | lower_case)) * 0x9FB21C651E98DF25ULL;
   return hash ^ (hash >> 32U);
 }
@@ -73,6 +80,7 @@ template <class Take>
 void for_each_word(std::string_view text, Take take) {
   constexpr std::size_t none = static_cast<std::size_t>(-1);
   const char* const data = text.data();
+  const char* const end = data + text.size();
   std::size_t start = none;  // of a word that goes on into the next block
   for (std::size_t at = 0; at < text.size(); at += 64) {
     char tail[64];
@@ -86,7 +94,7 @@ void for_each_word(std::string_view text, Take take) {
     if (start != none) {
       const auto length = static_cast<std::size_t>(std::countr_one(bits));
       if (length == 64) continue;
-      take(word_hash(data + start, at + length - start));
+      take(word_hash(data + start, at + length - start, end));
       start = none;
       bits &= ~std::uint64_t{0} << length;
     }
@@ -97,11 +105,11 @@ void for_each_word(std::string_view text, Take take) {
         start = at + first;
         break;
       }
-      take(word_hash(data + at + first, length));
+      take(word_hash(data + at + first, length, end));
       bits &= ~std::uint64_t{0} << (first + length);
     }
   }
-  if (start != none) take(word_hash(data + start, text.size() - start));
+  if (start != none) take(word_hash(data + start, text.size() - start, end));
 }
 
 }  // namespace xfer::domains
