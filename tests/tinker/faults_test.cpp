@@ -3,6 +3,7 @@
 #include "tests/tinker/client_testing.hpp"
 #include "xfer/tinker/remote.hpp"
 
+#include <atomic>
 #include <tuple>
 
 namespace xfer::tinker {
@@ -175,6 +176,35 @@ TEST(Faults, a_lost_future_or_session_is_trained_again_from_the_checkpoint) {
       EXPECT_EQ(train(ServiceClient(quick_options(server.url()))), without_faults());
     }
   }
+}
+
+TEST(Faults, a_state_that_is_lost_while_it_is_loaded_is_loaded_again) {
+  TestService service;
+  std::atomic<int> lost{-1};  // the request for a result that finds it gone
+  service.faults = [&](const std::string& asked, int before) -> std::optional<Fault> {
+    if (asked == "retrieve_future" && before == lost) return answering(410);
+    return std::nullopt;
+  };
+  ScriptedServer server(service.handler());
+  const ServiceClient client(quick_options(server.url()));
+  LoraConfig lora;
+  lora.rank = 4;
+  const auto first = run_blocking(make_remote_trainer(client, "tiny", lora));
+  const std::vector<xfer::Datum> data = {supervised_datum({1, 2, 3}, {4, 5})};
+  run_blocking(first->forward_backward(ForwardBackwardRequest(data)));
+  run_blocking(first->optim_step(AdamParams()));
+  const std::string path = run_blocking(first->save_state("kept", true));
+  const auto scores = [&](Trainer& trainer) {
+    return run_blocking(trainer.forward(ForwardBackwardRequest(data))).metrics.at("loss:sum");
+  };
+  const double loss = scores(*first);
+  const int models = service.asked("create_model") + service.asked("load_weights");
+  lost = service.asked("retrieve_future");
+  const auto second =
+      run_blocking(make_remote_trainer_of_state(client, "tiny", lora, path, true));
+  EXPECT_EQ(service.asked("create_model") + service.asked("load_weights"), models + 2);
+  EXPECT_EQ(second->info().optimizer_steps, 1);
+  EXPECT_EQ(scores(*second), loss);
 }
 
 TEST(Faults, endless_answers_end_in_time_and_memory) {
