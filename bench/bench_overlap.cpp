@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Throughput of the pass over training text that looks for runs of 13 words of the test items, on
 // one thread: bench_overlap [MB of text, default 256]
 #include "domains/overlap/gram_index.hpp"

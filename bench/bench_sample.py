@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sampling: xfer beside transformers' `generate`, on the same weights, prompts and threads.
 
     python bench/bench_sample.py                      # both models, batches of 1, 32 and 64

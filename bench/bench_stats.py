@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The crossed bootstrap: xfer beside scipy.stats.bootstrap, on one thread, on the same scores.
 
     python bench/bench_stats.py

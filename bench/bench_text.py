@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tokenizing: xfer beside the `tokenizers` package, on one thread, with the same tokenizer.json.
 
     python bench/bench_text.py                     # the fixtures, and SmolLM2 when it is installed

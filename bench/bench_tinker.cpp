@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two halves of bench_tinker.py:
 //   bench_tinker serve [HOLD_MS]
 //     A Tinker service that answers every sample at once, or after so many milliseconds; says its
@@ -61,8 +62,8 @@ struct Answers {
   }
   std::string empty = json_answer("{}");
   std::string session = json_answer(R"({"type":"create_session","session_id":"s"})");
-  std::string sampler = json_answer(
-      R"({"type":"create_sampling_session","sampling_session_id":"s:sample:0"})");
+  std::string sampler =
+      json_answer(R"({"type":"create_sampling_session","sampling_session_id":"s:sample:0"})");
   std::string samplers =
       json_answer(R"({"sampler_id":"s:sample:0","base_model":"m","model_path":null})");
   std::string accepted =
@@ -215,10 +216,11 @@ int sample(const std::string& url, int calls, double seconds) {
     return ms[static_cast<std::size_t>(share * static_cast<double>(ms.size() - 1))];
   };
   const auto count = static_cast<double>(ms.size());
-  std::printf("{\"calls_per_second\": %.1f, \"cpu_ms_per_call\": %.4f, \"p50_ms\": %.3f, "
-              "\"p99_ms\": %.3f, \"peak_mb\": %.1f, \"files\": %ld}\n",
-              count / took.count(), cpu * 1e3 / count, at(0.5), at(0.99),
-              static_cast<double>(peak_kb()) / 1024.0, files);
+  std::printf(
+      "{\"calls_per_second\": %.1f, \"cpu_ms_per_call\": %.4f, \"p50_ms\": %.3f, "
+      "\"p99_ms\": %.3f, \"peak_mb\": %.1f, \"files\": %ld}\n",
+      count / took.count(), cpu * 1e3 / count, at(0.5), at(0.99),
+      static_cast<double>(peak_kb()) / 1024.0, files);
   return 0;
 }
 

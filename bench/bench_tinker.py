@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sampling calls per second: xfer's own Tinker client beside the official SDK, in one run.
 
     cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DXFER_BUILD_BENCH=ON

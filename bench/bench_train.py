@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """LoRA training: xfer beside transformers + PEFT, on the same weights, tokens and threads.
 
     python bench/bench_train.py                       # both models, three rounds

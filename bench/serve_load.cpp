@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "bench/serve_load.hpp"
 
 #include "xfer/error.hpp"
@@ -122,7 +123,8 @@ std::string post(const tinker::ClientOptions& options, const std::string& path,
                           failure = failed;
                           if (!failed && response.status != 200)
                             answer = "status " + std::to_string(response.status);
-                          else answer = response.body;
+                          else
+                            answer = response.body;
                         });
   loop.run();
   if (failure) std::rethrow_exception(failure);

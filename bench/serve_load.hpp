@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Many clients at one Tinker server: does it bear them?
 #pragma once
 

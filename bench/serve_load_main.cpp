@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // serve_load MODEL_FOLDER [MINUTES [CLIENTS]]: serves the model in this process to many clients and
 // says what they saw. Ends with 1 when there was an error.
 #include "bench/serve_load.hpp"
@@ -14,12 +15,12 @@
 namespace {
 
 void print(const xfer::bench::LoadReport& report) {
-  std::printf("%lld steps, %lld samples, %zu errors; heartbeats: %d, p50 %.1f ms, p99 %.1f ms, max "
-              "%.1f ms; memory %.0f MB, at first %.0f MB\n",
-              static_cast<long long>(report.steps), static_cast<long long>(report.samples),
-              report.errors.size(), report.heartbeats, report.heartbeat_p50_ms,
-              report.heartbeat_p99_ms, report.heartbeat_max_ms, report.memory_end_mb,
-              report.memory_start_mb);
+  std::printf(
+      "%lld steps, %lld samples, %zu errors; heartbeats: %d, p50 %.1f ms, p99 %.1f ms, max "
+      "%.1f ms; memory %.0f MB, at first %.0f MB\n",
+      static_cast<long long>(report.steps), static_cast<long long>(report.samples),
+      report.errors.size(), report.heartbeats, report.heartbeat_p50_ms, report.heartbeat_p99_ms,
+      report.heartbeat_max_ms, report.memory_end_mb, report.memory_start_mb);
   std::fflush(stdout);
 }
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the benchmarks share: models as folders, each side in a process of its own, tables.
 
 A benchmark script is run in two ways. Without `--side` it is the conductor: it starts itself once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between NumPy arrays and the library's vectors.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What goes into training and sampling, and what comes out.
 #include "arrays.hpp"
 #include "bindings.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dataset files, domains of one's own, cards, and the overlap between splits.
 #include "bindings.hpp"
 #include "python_grader.hpp"
@@ -52,22 +53,19 @@ ReadOptions to_options(bool skip_bad, std::string task, std::uint64_t seed) {
 py::dict report_dict(const domains::DataReport& report) {
   py::list files;
   for (const auto& file : report.files)
-    files.append(py::dict("path"_a = file.path, "format"_a = file.format,
-                          "sha256"_a = file.sha256, "bytes"_a = file.bytes,
-                          "rows"_a = file.rows, "split"_a = file.split));
+    files.append(py::dict("path"_a = file.path, "format"_a = file.format, "sha256"_a = file.sha256,
+                          "bytes"_a = file.bytes, "rows"_a = file.rows, "split"_a = file.split));
   py::list duplicates;
   for (const auto& each : report.duplicates)
     duplicates.append(py::dict("id"_a = each.id, "split"_a = each.split,
-                               "first_id"_a = each.first_id,
-                               "first_split"_a = each.first_split));
-  return py::dict("dataset"_a = report.dataset, "form"_a = report.form,
-                  "domain"_a = report.domain, "title"_a = report.title,
-                  "licence"_a = report.licence, "splits"_a = report.splits_note,
-                  "files"_a = files, "examples"_a = report.examples,
-                  "manifest_hashes"_a = report.manifests, "labels"_a = report.labels,
-                  "set_aside"_a = report.set_aside, "bad_rows"_a = report.bad_rows,
-                  "bad"_a = report.bad, "duplicate_questions"_a = report.duplicate_questions,
-                  "duplicates"_a = duplicates);
+                               "first_id"_a = each.first_id, "first_split"_a = each.first_split));
+  return py::dict(
+      "dataset"_a = report.dataset, "form"_a = report.form, "domain"_a = report.domain,
+      "title"_a = report.title, "licence"_a = report.licence, "splits"_a = report.splits_note,
+      "files"_a = files, "examples"_a = report.examples, "manifest_hashes"_a = report.manifests,
+      "labels"_a = report.labels, "set_aside"_a = report.set_aside, "bad_rows"_a = report.bad_rows,
+      "bad"_a = report.bad, "duplicate_questions"_a = report.duplicate_questions,
+      "duplicates"_a = duplicates);
 }
 
 py::list card_list() {
@@ -78,16 +76,16 @@ py::list card_list() {
       py::list prompts;
       for (const auto& prompt : each.prompts)
         prompts.append(py::make_tuple(prompt.before, prompt.after));
-      datasets.append(py::dict(
-          "name"_a = each.name, "title"_a = each.title, "weight"_a = each.weight,
-          "files"_a = each.source.files, "hub"_a = each.source.hub,
-          "hub_config"_a = each.source.hub_config, "licence"_a = each.source.licence,
-          "gate"_a = each.source.gate, "splits"_a = each.splits, "grader"_a = each.grader,
-          "metric"_a = each.metric, "reward"_a = each.reward,
-          "answer_format"_a = each.answer_format, "reasoning"_a = each.reasoning,
-          "prompts"_a = prompts, "few_shot"_a = each.few_shot,
-          "max_answer_tokens"_a = each.max_answer_tokens,
-          "stop_strings"_a = each.stop_strings, "note"_a = each.note));
+      datasets.append(
+          py::dict("name"_a = each.name, "title"_a = each.title, "weight"_a = each.weight,
+                   "files"_a = each.source.files, "hub"_a = each.source.hub,
+                   "hub_config"_a = each.source.hub_config, "licence"_a = each.source.licence,
+                   "gate"_a = each.source.gate, "splits"_a = each.splits, "grader"_a = each.grader,
+                   "metric"_a = each.metric, "reward"_a = each.reward,
+                   "answer_format"_a = each.answer_format, "reasoning"_a = each.reasoning,
+                   "prompts"_a = prompts, "few_shot"_a = each.few_shot,
+                   "max_answer_tokens"_a = each.max_answer_tokens,
+                   "stop_strings"_a = each.stop_strings, "note"_a = each.note));
     }
     cards.append(py::dict("name"_a = card.name, "title"_a = card.title, "datasets"_a = datasets));
   }
@@ -130,9 +128,8 @@ Domain make_own_domain(const std::string& name, const std::string& title,
 }
 
 py::list overlap_list(const std::vector<Domain>& train, const std::vector<Domain>& test,
-                      const std::string& train_split, const std::string& test_split,
-                      int gram_words, double similarity, std::uint64_t items_max,
-                      std::uint64_t pairs_max) {
+                      const std::string& train_split, const std::string& test_split, int gram_words,
+                      double similarity, std::uint64_t items_max, std::uint64_t pairs_max) {
   std::vector<OverlapSet> from;
   std::vector<OverlapSet> to;
   for (const Domain& d : train) from.push_back({d.name, d.dataset, to_split(train_split)});
@@ -151,8 +148,7 @@ py::list overlap_list(const std::vector<Domain>& train, const std::vector<Domain
   for (const domains::OverlapCell& cell : cells) {
     py::dict flagged;
     for (std::size_t i = 0; i < cell.flagged.size(); ++i)
-      flagged[py::str(std::string(to_string(static_cast<domains::Overlap>(i))))] =
-          cell.flagged[i];
+      flagged[py::str(std::string(to_string(static_cast<domains::Overlap>(i))))] = cell.flagged[i];
     py::list pairs;
     for (const auto& pair : cell.pairs)
       pairs.append(py::dict("test_id"_a = pair.test_id, "train_id"_a = pair.train_id,
@@ -176,8 +172,7 @@ void bind_files(py::module_& module) {
       "A domain from a dataset file or folder, recognised by its content.");
   module.def(
       "domain_from_rows",
-      [](const std::vector<RowsTuple>& files, bool skip_bad, std::string task,
-         std::uint64_t seed) {
+      [](const std::vector<RowsTuple>& files, bool skip_bad, std::string task, std::uint64_t seed) {
         return domains::domain_from_rows(to_rows(files),
                                          to_options(skip_bad, std::move(task), seed));
       },
@@ -205,8 +200,7 @@ void bind_files(py::module_& module) {
         }
         return report_dict(report);
       },
-      "files"_a, py::kw_only(), "task"_a = "", "seed"_a = 0,
-      "The same of rows in JSON Lines.");
+      "files"_a, py::kw_only(), "task"_a = "", "seed"_a = 0, "The same of rows in JSON Lines.");
   module.def("domain_cards", &card_list, "What there is to know about each domain of real data.");
 }
 

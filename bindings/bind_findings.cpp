@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a whole study found, its tables, and scores from elsewhere.
 #include "findings.hpp"
 
@@ -116,8 +117,7 @@ void bind_matrix(py::module_& module) {
           },
           "What each domain gains from its own training: accuracy, bits per byte.")
       .def_property_readonly(
-          "reliability",
-          [](const MatrixReport& self) { return self.accuracy_reliability.full; },
+          "reliability", [](const MatrixReport& self) { return self.accuracy_reliability.full; },
           "Split-half reliability over seeds of the mean gains in accuracy.")
       .def("__repr__", [](const MatrixReport& self) {
         return "<xfer.MatrixReport " + std::to_string(self.sources.size()) + " x " +
@@ -141,8 +141,8 @@ void bind_matrix(py::module_& module) {
       .def_readonly("check", &HypothesisAnswer::check)
       .def_readonly("needed", &HypothesisAnswer::needed)
       .def("__repr__", [](const HypothesisAnswer& self) {
-        return "<xfer.HypothesisAnswer " + self.id + ": " +
-               std::string(to_string(self.verdict)) + ">";
+        return "<xfer.HypothesisAnswer " + self.id + ": " + std::string(to_string(self.verdict)) +
+               ">";
       });
   py::class_<FindingParagraph>(module, "FindingParagraph", "A paragraph of the results section.")
       .def_readonly("id", &FindingParagraph::id)
@@ -242,12 +242,13 @@ void bind_report_tables(py::class_<report::Report>& type) {
       .def_readonly("hypotheses", &Report::hypotheses)
       .def_readonly("findings", &Report::findings)
       .def_readonly("recommendations", &Report::recommendations)
-      .def("with_similarity",
-           [](const Report& self, const stats::SimilarityTable& table) {
-             return report::make_report(self.result, table);
-           },
-           "table"_a, py::call_guard<py::gil_scoped_release>(),
-           "The same results beside similarities of the domains.")
+      .def(
+          "with_similarity",
+          [](const Report& self, const stats::SimilarityTable& table) {
+            return report::make_report(self.result, table);
+          },
+          "table"_a, py::call_guard<py::gil_scoped_release>(),
+          "The same results beside similarities of the domains.")
       .def("tables", &tables_of, "name -> (columns, rows), described in docs/report-tables.md.")
       .def(
           "table_csv",
@@ -257,15 +258,16 @@ void bind_report_tables(py::class_<report::Report>& type) {
             throw Error(Errc::invalid_argument, "report: no table '" + name + "'");
           },
           "name"_a, py::call_guard<py::gil_scoped_release>())
-      .def("declared_similarity",
-           [](const Report& self) {
-             std::map<std::pair<std::string, std::string>, double> all;
-             for (const stats::SimilarityRow& row : self.similarity.rows)
-               if (row.measure == self.result.spec.hypotheses.similarity && row.value.defined())
-                 all[{row.source, row.target}] = *row.value.number();
-             return all;
-           },
-           "The declared similarity of each (source, target).")
+      .def(
+          "declared_similarity",
+          [](const Report& self) {
+            std::map<std::pair<std::string, std::string>, double> all;
+            for (const stats::SimilarityRow& row : self.similarity.rows)
+              if (row.measure == self.result.spec.hypotheses.similarity && row.value.defined())
+                all[{row.source, row.target}] = *row.value.number();
+            return all;
+          },
+          "The declared similarity of each (source, target).")
       .def("to_latex", &report::to_latex, py::call_guard<py::gil_scoped_release>())
       .def("write_tables", &report::write_tables, "folder"_a,
            py::call_guard<py::gil_scoped_release>(), "Writes each table as NAME.csv.");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Graders, and what they are made of.
 #include "bindings.hpp"
 #include "stats_arguments.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a study will do, and whether this machine can run code answers.
 #include "bindings.hpp"
 
@@ -43,7 +44,7 @@ py::tuple range_tuple(const study::Range& range) {
 }
 
 template <class T>
-auto range_of(study::Range T::* member) {
+auto range_of(study::Range T::*member) {
   return [member](const T& self) { return range_tuple(self.*member); };
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Results and reports, for reading only.
 #include "bindings.hpp"
 #include "findings.hpp"
@@ -121,8 +122,8 @@ void bind_cell_report(py::module_& module) {
       .def_readonly("zero_step_differences", &CellReport::zero_step_differences)
       .def("condition_chart_svg", &report::condition_chart_svg)
       .def("__repr__", [](const CellReport& self) {
-        return "<xfer.CellReport " + self.source + " -> " + self.target + ", " +
-               method_name(self) + ">";
+        return "<xfer.CellReport " + self.source + " -> " + self.target + ", " + method_name(self) +
+               ">";
       });
   py::class_<report::MethodEffect>(module, "MethodEffect",
                                    "Score under a method minus score under sl, on one pair.")
@@ -314,8 +315,8 @@ void bind_report(py::module_& module) {
       "load_result",
       [](const std::filesystem::path& run_folder, bool first_grading) {
         return report::make_report(
-            study::load_result(
-                run_folder, first_grading ? study::Grading::first : study::Grading::latest),
+            study::load_result(run_folder,
+                               first_grading ? study::Grading::first : study::Grading::latest),
             report::read_similarity(run_folder));
       },
       "run_folder"_a, "first_grading"_a = false, py::call_guard<py::gil_scoped_release>(),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Tinker-compatible server, and the conformance card of any.
 #include "bindings.hpp"
 

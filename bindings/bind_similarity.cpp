@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How alike domains are.
 #include "bindings.hpp"
 #include "calls.hpp"
@@ -31,9 +32,9 @@ using stats::SimilarityRow;
 using stats::SimilarityTable;
 
 py::dict measure_dict(const SimilarityMeasure& m) {
-  return py::dict("name"_a = m.name, "title"_a = m.title,
-                  "larger_is_closer"_a = m.larger_is_closer, "directed"_a = m.directed,
-                  "direction_note"_a = m.direction_note, "basis"_a = m.basis);
+  return py::dict("name"_a = m.name, "title"_a = m.title, "larger_is_closer"_a = m.larger_is_closer,
+                  "directed"_a = m.directed, "direction_note"_a = m.direction_note,
+                  "basis"_a = m.basis);
 }
 
 py::list measure_dicts(const std::vector<SimilarityMeasure>& measures) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Statistics of scores: intervals, tests, resampling, verdicts. NumPy arrays in and out.
 #include "bindings.hpp"
 #include "stats_arguments.hpp"
@@ -28,8 +29,7 @@ void bind_types(py::module_& module) {
         std::snprintf(text, sizeof text, "<%.6g [%.6g, %.6g]>", e.value, e.lower, e.upper);
         return std::string(text);
       });
-  py::class_<stats::Value>(module, "Value",
-                           "A number, or the reason why there is none. Never NaN.")
+  py::class_<stats::Value>(module, "Value", "A number, or the reason why there is none. Never NaN.")
       .def_property_readonly("defined", &stats::Value::defined)
       .def_property_readonly(
           "value",
@@ -193,9 +193,7 @@ void bind_ranks(py::module_& module) {
       "x"_a, "y"_a, "Spearman's rho; undefined without variation.");
   module.def(
       "kendall",
-      [](const Doubles& x, const Doubles& y) {
-        return stats::kendall(list(x, "x"), list(y, "y"));
-      },
+      [](const Doubles& x, const Doubles& y) { return stats::kendall(list(x, "x"), list(y, "y")); },
       "x"_a, "y"_a, "Kendall's tau-b; undefined without variation.");
   py::class_<stats::PermutationTest>(module, "PermutationTest", "A rank correlation and its test.")
       .def_readonly("coefficient", &stats::PermutationTest::coefficient)
@@ -214,14 +212,13 @@ void bind_ranks(py::module_& module) {
         if (from.size() != to.size() || from.size() != x.size() || x.size() != y.size())
           throw Error(Errc::invalid_argument, "within_target: lists differ in length");
         std::vector<stats::PairValue> cells;
-        for (std::size_t k = 0; k < from.size(); ++k)
-          cells.push_back({from[k], to[k], x[k], y[k]});
+        for (std::size_t k = 0; k < from.size(); ++k) cells.push_back({from[k], to[k], x[k], y[k]});
         const auto options = permutation_options(measure, permutations, seed);
         const py::gil_scoped_release release;
         return stats::within_target(cells, options);
       },
-      "source"_a, "target"_a, "similarity"_a, "transfer"_a, py::kw_only(),
-      "measure"_a = "spearman", "permutations"_a = 10000, "seed"_a = 0,
+      "source"_a, "target"_a, "similarity"_a, "transfer"_a, py::kw_only(), "measure"_a = "spearman",
+      "permutations"_a = 10000, "seed"_a = 0,
       "Mean rank correlation within targets over the cells of a matrix, tested by relabelling\n"
       "sources within each target. `measure` is spearman or kendall.");
   module.def(
@@ -236,8 +233,7 @@ void bind_ranks(py::module_& module) {
         const py::gil_scoped_release release;
         return stats::mantel(a.values, b.values, a.rows, options);
       },
-      "x"_a, "y"_a, py::kw_only(), "measure"_a = "spearman", "permutations"_a = 10000,
-      "seed"_a = 0,
+      "x"_a, "y"_a, py::kw_only(), "measure"_a = "spearman", "permutations"_a = 10000, "seed"_a = 0,
       "Mantel's test of two square matrices off their diagonals, relabelling rows and columns\n"
       "together.");
   py::class_<stats::MannWhitney>(module, "MannWhitney", "Mann and Whitney's rank test.")

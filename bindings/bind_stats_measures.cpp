@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scores of predictions, similarities of domains, and power.
 #include "stats_arguments.hpp"
 
@@ -50,16 +51,15 @@ py::array not_floats(const py::object& array, const char* name) {
 }
 
 std::vector<std::int64_t> integers(const py::array& array) {
-  const auto numbers =
-      py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>(array);
+  const auto numbers = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>(array);
   return {numbers.data(), numbers.data() + numbers.size()};
 }
 
 }  // namespace
 
 std::vector<std::int64_t> labels(const py::object& array, const char* name) {
-  const py::tuple unique = py::module_::import("numpy").attr("unique")(
-      not_floats(array, name), "return_inverse"_a = true);
+  const py::tuple unique = py::module_::import("numpy").attr("unique")(not_floats(array, name),
+                                                                       "return_inverse"_a = true);
   return integers(unique[1]);
 }
 
@@ -92,19 +92,19 @@ void bind_predictions(py::module_& module) {
         return stats::roc_auc(integers(not_floats(truth, "truth")), list(scores, "scores"));
       },
       "truth"_a, "scores"_a, "Area under the ROC curve; truth is 0 or 1.");
-  const auto classified = [&](const char* name,
-                              double (*function)(std::span<const std::int64_t>,
-                                                 std::span<const std::int64_t>),
-                              const char* doc) {
-    module.def(
-        name,
-        [function](const py::list& truth, const py::list& predicted) {
-          const auto both = labels(truth + predicted, "truth and predicted");
-          const std::span<const std::int64_t> all = both;
-          return function(all.first(truth.size()), all.subspan(truth.size()));
-        },
-        "truth"_a, "predicted"_a, doc);
-  };
+  const auto classified =
+      [&](const char* name,
+          double (*function)(std::span<const std::int64_t>, std::span<const std::int64_t>),
+          const char* doc) {
+        module.def(
+            name,
+            [function](const py::list& truth, const py::list& predicted) {
+              const auto both = labels(truth + predicted, "truth and predicted");
+              const std::span<const std::int64_t> all = both;
+              return function(all.first(truth.size()), all.subspan(truth.size()));
+            },
+            "truth"_a, "predicted"_a, doc);
+      };
   classified("balanced_accuracy", &stats::balanced_accuracy,
              "Mean over the true classes of the share of each predicted right.");
   classified("macro_f1", &stats::macro_f1, "Mean of F1 over the classes.");
@@ -204,8 +204,7 @@ void bind_power(py::module_& module) {
       [](double effect, double item_variance, double first_variance, double second_variance,
          int first_samples, int second_samples, double level, double power) {
         return stats::items_needed(
-            effect,
-            {item_variance, first_variance, second_variance, first_samples, second_samples},
+            effect, {item_variance, first_variance, second_variance, first_samples, second_samples},
             power_target(level, power));
       },
       "effect"_a, py::kw_only(), "item_variance"_a = 1.0 / 9.0, "first_variance"_a = 0.0,
@@ -216,8 +215,7 @@ void bind_power(py::module_& module) {
       [](double items, double item_variance, double first_variance, double second_variance,
          int first_samples, int second_samples, double level, double power) {
         return stats::smallest_effect(
-            items,
-            {item_variance, first_variance, second_variance, first_samples, second_samples},
+            items, {item_variance, first_variance, second_variance, first_samples, second_samples},
             power_target(level, power));
       },
       "items"_a, py::kw_only(), "item_variance"_a = 1.0 / 9.0, "first_variance"_a = 0.0,

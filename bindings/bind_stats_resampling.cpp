@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Resampling: the crossed bootstrap, the metrics of a cell, verdicts over a matrix.
 #include "stats_arguments.hpp"
 
@@ -148,9 +149,8 @@ void bind_matrix(py::module_& module) {
       .def_readonly("halves", &stats::Reliability::halves, "Between halves of the seeds.")
       .def_readonly("full", &stats::Reliability::full, "Of the mean over all seeds.");
   module.def(
-      "split_half",
-      [](const Doubles& gains) { return stats::split_half(rows_of(gains, "gains")); }, "gains"_a,
-      "Split-half reliability of gains[cells, seeds].");
+      "split_half", [](const Doubles& gains) { return stats::split_half(rows_of(gains, "gains")); },
+      "gains"_a, "Split-half reliability of gains[cells, seeds].");
 }
 
 void bind_curve(py::module_& module) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far a run is, what it does not need any more, and what an adaptive study decided.
 #include "bindings.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Studies: their specification and their runs. Results and reports are in bind_report.cpp.
 #include "bindings.hpp"
 #include "calls.hpp"
@@ -98,8 +99,7 @@ void looks_key(py::class_<StudySpec>& type, const char* name, T study::LooksSpec
 }
 
 /// A key of the section [budget], by its own name.
-void budget_key(py::class_<StudySpec>& type, const char* name,
-                double study::BudgetSpec::*member) {
+void budget_key(py::class_<StudySpec>& type, const char* name, double study::BudgetSpec::*member) {
   type.def_property(
       name, [member](const StudySpec& self) { return self.budget.*member; },
       [member](StudySpec& self, double value) { self.budget.*member = value; });
@@ -305,8 +305,8 @@ private:
 
 /// Runs the study where it is awaited, and writes its report into the run folder. Without a backend
 /// the study's model is opened.
-task<Report> run(StudySpec spec, study::RunOptions options,
-                 std::shared_ptr<study::Backend> backend, study::DomainSet domains) {
+task<Report> run(StudySpec spec, study::RunOptions options, std::shared_ptr<study::Backend> backend,
+                 study::DomainSet domains) {
   auto result = backend ? study::run_study(spec, options, *backend, domains)
                         : study::run_study(spec, options, domains);
   Report made = report::make_report(std::move(result));
@@ -331,9 +331,8 @@ Report run_blocking_study(const StudySpec& spec, const std::filesystem::path& fo
   options.record_file = record_file.value_or("");
   options.on_event = [events](const Event& event) { events->push(event); };
   options.stop = &call->stop;
-  const auto outcome =
-      detail::start(call, events, run(spec, std::move(options), to_backend(backend),
-                                      std::move(domains)));
+  const auto outcome = detail::start(
+      call, events, run(spec, std::move(options), to_backend(backend), std::move(domains)));
   detail::wait(*outcome, call, true, [&] { events->deliver(on_event); });
   return detail::take(*outcome);
 }
@@ -369,7 +368,7 @@ private:
 py::object run_async_study(const StudySpec& spec, const std::filesystem::path& folder,
                            const py::object& on_event, const py::object& backend,
                            study::DomainSet domains,
-                          const std::optional<std::filesystem::path>& record_file) {
+                           const std::optional<std::filesystem::path>& record_file) {
   const auto call = new_call(new_queue());
   const auto callback = std::make_shared<LoopCallback>(on_event);
   study::RunOptions options;
@@ -395,8 +394,8 @@ void bind_study(py::module_& module) {
         const auto c = parse_condition(condition);
         const auto m = parse_method(method);
         if (!c || !m)
-          throw Error(Errc::invalid_argument, "unknown condition \"" + condition +
-                                                  "\" or method \"" + method + "\"");
+          throw Error(Errc::invalid_argument,
+                      "unknown condition \"" + condition + "\" or method \"" + method + "\"");
         return exists(*c, *m);
       },
       "condition"_a, "method"_a, "Whether a condition means something under a method.");
@@ -425,8 +424,8 @@ void bind_study(py::module_& module) {
              "Exchanges with a Tinker service are written to `record_file`, without secrets. What "
              "the runs in `budget_shared_with` have spent counts against the limits too.");
   module.def("run_study_async", &run_async_study, "spec"_a, "run_folder"_a,
-             "on_event"_a = py::none(), "backend"_a = py::none(),
-             "domains"_a = study::DomainSet(), "record_file"_a = py::none(),
+             "on_event"_a = py::none(), "backend"_a = py::none(), "domains"_a = study::DomainSet(),
+             "record_file"_a = py::none(),
              "The same as an asyncio future; `on_event` is called in the loop's thread.");
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The native client of Tinker services, for `xfer.tinker`: every call starts at once and reports to
 // a Python callback.
 #include "bindings.hpp"
@@ -126,8 +127,8 @@ std::shared_ptr<Service> new_service(const std::optional<std::string>& base_url,
 }
 
 tinker::Method to_method(const std::string& name) {
-  for (const auto method : {tinker::Method::get, tinker::Method::post, tinker::Method::put,
-                            tinker::Method::del})
+  for (const auto method :
+       {tinker::Method::get, tinker::Method::post, tinker::Method::put, tinker::Method::del})
     if (tinker::to_string(method) == name) return method;
   throw py::value_error("method must be GET, POST, PUT or DELETE (got " + name + ")");
 }
@@ -137,62 +138,65 @@ void bind_service(py::module_& module) {
       .def(py::init(&new_service), py::kw_only(), "base_url"_a = py::none(),
            "api_key"_a = py::none(), "project_id"_a = py::none(), "display_name"_a = "",
            "user_metadata"_a = tinker::Metadata())
-      .def("create_training_client",
-           [](Service& self, std::string base_model, int rank, std::optional<std::int64_t> seed,
-              bool train_mlp, bool train_attn, bool train_unembed, tinker::Metadata user_metadata,
-              py::function on_done) {
-             tinker::TrainingOptions options;
-             options.rank = rank;
-             if (seed) options.seed = static_cast<std::uint64_t>(*seed);
-             options.train_mlp = train_mlp;
-             options.train_attn = train_attn;
-             options.train_unembed = train_unembed;
-             options.user_metadata = std::move(user_metadata);
-             return start(self.queue,
-                          self.client.create_training_client(std::move(base_model),
-                                                             std::move(options)),
-                          std::move(on_done), Wrap<Training>());
-           },
-           "base_model"_a, "rank"_a, "seed"_a, "train_mlp"_a, "train_attn"_a, "train_unembed"_a,
-           "user_metadata"_a, "on_done"_a)
-      .def("create_training_client_from_state",
-           [](Service& self, std::string path, bool with_optimizer, tinker::Metadata user_metadata,
-              py::function on_done) {
-             return start(self.queue,
-                          self.client.create_training_client_from_state(
-                              std::move(path), with_optimizer, std::move(user_metadata)),
-                          std::move(on_done), Wrap<Training>());
-           },
-           "path"_a, "with_optimizer"_a, "user_metadata"_a, "on_done"_a)
-      .def("create_sampling_client",
-           [](Service& self, std::optional<std::string> model_path,
-              std::optional<std::string> base_model, py::function on_done) {
-             return start(self.queue,
-                          model_path
-                              ? self.client.create_sampling_client_of_path(std::move(*model_path))
-                              : self.client.create_sampling_client_of_model(
-                                    base_model.value_or("")),
-                          std::move(on_done), Wrap<Sampling>());
-           },
-           "model_path"_a, "base_model"_a, "on_done"_a)
-      .def("request",
-           [](Service& self, const std::string& method, std::string path, std::string json,
-              py::function on_done) {
-             return start(self.queue,
-                          self.client.rest().request(to_method(method), std::move(path),
-                                                     std::move(json)),
-                          std::move(on_done), [](const std::string& body) {
-                            return py::object(py::bytes(body));
-                          });
-           },
-           "method"_a, "path"_a, "json"_a, "on_done"_a)
-      .def("finish_session",
-           [](Service& self, std::string reason, std::string detail, py::function on_done) {
-             return start(self.queue,
-                          self.client.finish_session(std::move(reason), std::move(detail)),
-                          std::move(on_done), Plain());
-           },
-           "reason"_a, "detail"_a, "on_done"_a);
+      .def(
+          "create_training_client",
+          [](Service& self, std::string base_model, int rank, std::optional<std::int64_t> seed,
+             bool train_mlp, bool train_attn, bool train_unembed, tinker::Metadata user_metadata,
+             py::function on_done) {
+            tinker::TrainingOptions options;
+            options.rank = rank;
+            if (seed) options.seed = static_cast<std::uint64_t>(*seed);
+            options.train_mlp = train_mlp;
+            options.train_attn = train_attn;
+            options.train_unembed = train_unembed;
+            options.user_metadata = std::move(user_metadata);
+            return start(
+                self.queue,
+                self.client.create_training_client(std::move(base_model), std::move(options)),
+                std::move(on_done), Wrap<Training>());
+          },
+          "base_model"_a, "rank"_a, "seed"_a, "train_mlp"_a, "train_attn"_a, "train_unembed"_a,
+          "user_metadata"_a, "on_done"_a)
+      .def(
+          "create_training_client_from_state",
+          [](Service& self, std::string path, bool with_optimizer, tinker::Metadata user_metadata,
+             py::function on_done) {
+            return start(self.queue,
+                         self.client.create_training_client_from_state(
+                             std::move(path), with_optimizer, std::move(user_metadata)),
+                         std::move(on_done), Wrap<Training>());
+          },
+          "path"_a, "with_optimizer"_a, "user_metadata"_a, "on_done"_a)
+      .def(
+          "create_sampling_client",
+          [](Service& self, std::optional<std::string> model_path,
+             std::optional<std::string> base_model, py::function on_done) {
+            return start(self.queue,
+                         model_path
+                             ? self.client.create_sampling_client_of_path(std::move(*model_path))
+                             : self.client.create_sampling_client_of_model(base_model.value_or("")),
+                         std::move(on_done), Wrap<Sampling>());
+          },
+          "model_path"_a, "base_model"_a, "on_done"_a)
+      .def(
+          "request",
+          [](Service& self, const std::string& method, std::string path, std::string json,
+             py::function on_done) {
+            return start(
+                self.queue,
+                self.client.rest().request(to_method(method), std::move(path), std::move(json)),
+                std::move(on_done),
+                [](const std::string& body) { return py::object(py::bytes(body)); });
+          },
+          "method"_a, "path"_a, "json"_a, "on_done"_a)
+      .def(
+          "finish_session",
+          [](Service& self, std::string reason, std::string detail, py::function on_done) {
+            return start(self.queue,
+                         self.client.finish_session(std::move(reason), std::move(detail)),
+                         std::move(on_done), Plain());
+          },
+          "reason"_a, "detail"_a, "on_done"_a);
 }
 
 tinker::LossCallOptions loss_options(std::string loss_fn, const py::object& config) {
@@ -228,63 +232,64 @@ py::dict info_of(const tinker::ModelInfo& info) {
 
 void bind_training(py::module_& module) {
   py::class_<Training, std::shared_ptr<Training>>(module, "TinkerTraining")
-      .def_property_readonly("info", [](const Training& self) {
-        return info_of(self.client.info());
-      })
+      .def_property_readonly("info",
+                             [](const Training& self) { return info_of(self.client.info()); })
       .def_property_readonly("session_id",
                              [](const Training& self) { return self.client.session_id(); })
-      .def("pass_",
-           [](Training& self, const py::object& data, std::string loss_fn,
-              const py::object& config, bool forward_only, py::function on_done) {
-             auto items = to_data(data);
-             auto options = loss_options(std::move(loss_fn), config);
-             return start(
-                 self.queue,
-                 forward_only ? self.client.forward(std::move(items), std::move(options))
-                              : self.client.forward_backward(std::move(items), std::move(options)),
-                 std::move(on_done), &from_output);
-           },
-           "data"_a, "loss_fn"_a, "config"_a, "forward_only"_a, "on_done"_a)
-      .def("optim_step",
-           [](Training& self, double learning_rate, double beta1, double beta2, double eps,
-              double weight_decay, double grad_clip_norm, py::function on_done) {
-             AdamParams params;
-             params.learning_rate = learning_rate;
-             params.beta1 = beta1;
-             params.beta2 = beta2;
-             params.eps = eps;
-             params.weight_decay = weight_decay;
-             params.grad_clip_norm = grad_clip_norm;
-             return start(self.queue, self.client.optim_step(params), std::move(on_done), Plain());
-           },
-           "learning_rate"_a, "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "grad_clip_norm"_a,
-           "on_done"_a)
-      .def("save",
-           [](Training& self, std::string name, std::optional<std::int64_t> ttl_seconds,
-              bool overwrite, tinker::Metadata user_metadata, bool for_sampler,
-              py::function on_done) {
-             auto options = save_options(ttl_seconds, overwrite, std::move(user_metadata));
-             return start(self.queue,
-                          for_sampler ? self.client.save_weights_for_sampler(std::move(name),
-                                                                             std::move(options))
-                                      : self.client.save_state(std::move(name),
-                                                               std::move(options)),
-                          std::move(on_done), Plain());
-           },
-           "name"_a, "ttl_seconds"_a, "overwrite"_a, "user_metadata"_a, "for_sampler"_a,
-           "on_done"_a)
-      .def("snapshot",
-           [](Training& self, py::function on_done) {
-             return start(self.queue, self.client.snapshot(), std::move(on_done),
-                          Wrap<Sampling>());
-           },
-           "on_done"_a)
-      .def("load_state",
-           [](Training& self, std::string path, bool with_optimizer, py::function on_done) {
-             return start(self.queue, self.client.load_state(std::move(path), with_optimizer),
-                          std::move(on_done), Plain());
-           },
-           "path"_a, "with_optimizer"_a, "on_done"_a);
+      .def(
+          "pass_",
+          [](Training& self, const py::object& data, std::string loss_fn, const py::object& config,
+             bool forward_only, py::function on_done) {
+            auto items = to_data(data);
+            auto options = loss_options(std::move(loss_fn), config);
+            return start(self.queue,
+                         forward_only
+                             ? self.client.forward(std::move(items), std::move(options))
+                             : self.client.forward_backward(std::move(items), std::move(options)),
+                         std::move(on_done), &from_output);
+          },
+          "data"_a, "loss_fn"_a, "config"_a, "forward_only"_a, "on_done"_a)
+      .def(
+          "optim_step",
+          [](Training& self, double learning_rate, double beta1, double beta2, double eps,
+             double weight_decay, double grad_clip_norm, py::function on_done) {
+            AdamParams params;
+            params.learning_rate = learning_rate;
+            params.beta1 = beta1;
+            params.beta2 = beta2;
+            params.eps = eps;
+            params.weight_decay = weight_decay;
+            params.grad_clip_norm = grad_clip_norm;
+            return start(self.queue, self.client.optim_step(params), std::move(on_done), Plain());
+          },
+          "learning_rate"_a, "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "grad_clip_norm"_a,
+          "on_done"_a)
+      .def(
+          "save",
+          [](Training& self, std::string name, std::optional<std::int64_t> ttl_seconds,
+             bool overwrite, tinker::Metadata user_metadata, bool for_sampler,
+             py::function on_done) {
+            auto options = save_options(ttl_seconds, overwrite, std::move(user_metadata));
+            return start(self.queue,
+                         for_sampler ? self.client.save_weights_for_sampler(std::move(name),
+                                                                            std::move(options))
+                                     : self.client.save_state(std::move(name), std::move(options)),
+                         std::move(on_done), Plain());
+          },
+          "name"_a, "ttl_seconds"_a, "overwrite"_a, "user_metadata"_a, "for_sampler"_a, "on_done"_a)
+      .def(
+          "snapshot",
+          [](Training& self, py::function on_done) {
+            return start(self.queue, self.client.snapshot(), std::move(on_done), Wrap<Sampling>());
+          },
+          "on_done"_a)
+      .def(
+          "load_state",
+          [](Training& self, std::string path, bool with_optimizer, py::function on_done) {
+            return start(self.queue, self.client.load_state(std::move(path), with_optimizer),
+                         std::move(on_done), Plain());
+          },
+          "path"_a, "with_optimizer"_a, "on_done"_a);
 }
 
 /// Fields of the call as `SamplingClient.sample` of `xfer.tinker` has them.
@@ -311,15 +316,16 @@ tinker::SampleCall sample_call(const py::object& prompt, const py::object& param
 
 void bind_sampling(py::module_& module) {
   py::class_<Sampling, std::shared_ptr<Sampling>>(module, "TinkerSampling")
-      .def_property_readonly(
-          "id", [](const Sampling& self) { return self.client.sampling_session_id(); })
-      .def("sample",
-           [](Sampling& self, const py::object& prompt, const py::object& params,
-              const py::dict& options, py::function on_done) {
-             return start(self.queue, self.client.sample(sample_call(prompt, params, options)),
-                          std::move(on_done), &from_response);
-           },
-           "prompt"_a, "params"_a, "options"_a, "on_done"_a);
+      .def_property_readonly("id",
+                             [](const Sampling& self) { return self.client.sampling_session_id(); })
+      .def(
+          "sample",
+          [](Sampling& self, const py::object& prompt, const py::object& params,
+             const py::dict& options, py::function on_done) {
+            return start(self.queue, self.client.sample(sample_call(prompt, params, options)),
+                         std::move(on_done), &from_response);
+          },
+          "prompt"_a, "params"_a, "options"_a, "on_done"_a);
 }
 
 }  // namespace

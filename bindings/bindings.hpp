@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One function for each room, called once by module.cpp in this order.
 #pragma once
 

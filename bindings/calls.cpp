@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "calls.hpp"
 
 #include "xfer/error.hpp"
@@ -31,9 +32,10 @@ asio::thread_pool& threads() {
 /// A call would wait for ever for a thread that is not there.
 void refuse_after_fork() {
   if (threads_are_gone)
-    throw Error(Errc::not_available,
-                "this process was forked from one in which xfer was at work, and has none of its "
-                "threads; start processes by spawn or forkserver (see multiprocessing.get_context)");
+    throw Error(
+        Errc::not_available,
+        "this process was forked from one in which xfer was at work, and has none of its "
+        "threads; start processes by spawn or forkserver (see multiprocessing.get_context)");
 }
 
 /// Calls that have not ended yet, for `stop_calls`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How coroutines run for Python: on a thread pool, with the GIL released, either waited for or as
 // an asyncio future.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "custom.hpp"
 
 #include "arrays.hpp"
@@ -54,8 +55,7 @@ private:
 class PythonThread {
 public:
   PythonThread()
-      : context_(std::make_shared<asio::io_context>(1)),
-        guard_(asio::make_work_guard(*context_)),
+      : context_(std::make_shared<asio::io_context>(1)), guard_(asio::make_work_guard(*context_)),
         thread_([context = context_] { context->run(); }) {}
   PythonThread(const PythonThread&) = delete;
   PythonThread& operator=(const PythonThread&) = delete;
@@ -102,8 +102,8 @@ task<T> with_gil(std::function<T()> work) {
 /// Runs `work`, which returns plain C++ values, on the thread with the GIL held.
 template <class T>
 task<T> run_on(std::shared_ptr<PythonThread> thread, std::function<T()> work) {
-  auto running = asio::co_spawn(thread->executor(), with_gil<T>(std::move(work)),
-                                asio::use_awaitable);
+  auto running =
+      asio::co_spawn(thread->executor(), with_gil<T>(std::move(work)), asio::use_awaitable);
   T result = co_await std::move(running);
   co_return result;
 }
@@ -203,8 +203,8 @@ private:
                            const py::list& answers) {
     const std::string method = "CustomSampler.score";
     if (answers.size() != jobs.size())
-      refuse(method, "an array for each of the " + std::to_string(jobs.size()) +
-                         " requests (got " + std::to_string(answers.size()) + ")");
+      refuse(method, "an array for each of the " + std::to_string(jobs.size()) + " requests (got " +
+                         std::to_string(answers.size()) + ")");
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       const ScoreRequest& request = jobs[i]->request;
       jobs[i]->answer = to_floats(answers[i], request.tokens.size() - request.first, method);
@@ -275,8 +275,8 @@ private:
     const char* method = backward ? "forward_backward" : "forward";
     auto shared = std::make_shared<ForwardBackwardRequest>(std::move(request));
     auto working = run_on<ForwardBackwardResult>(thread_, [this, shared, method] {
-      const py::object given = object_->attr(method)(py::cast(shared->data), shared->loss_fn,
-                                                     shared->loss_fn_config);
+      const py::object given =
+          object_->attr(method)(py::cast(shared->data), shared->loss_fn, shared->loss_fn_config);
       return to_result(given, shared->data, std::string("CustomTrainer.") + method);
     });
     ForwardBackwardResult result = co_await std::move(working);
@@ -310,10 +310,9 @@ private:
     co_await std::move(working);
   }
   task<std::shared_ptr<Sampler>> do_snapshot() override {
-    auto working = run_on<std::shared_ptr<Sampler>>(
-        thread_, [this]() -> std::shared_ptr<Sampler> {
-          return std::make_shared<CustomSampler>(Held(object_->attr("snapshot")()), thread_);
-        });
+    auto working = run_on<std::shared_ptr<Sampler>>(thread_, [this]() -> std::shared_ptr<Sampler> {
+      return std::make_shared<CustomSampler>(Held(object_->attr("snapshot")()), thread_);
+    });
     auto sampler = co_await std::move(working);
     co_return sampler;
   }
@@ -329,8 +328,7 @@ public:
   /// With the GIL held. Reads what never changes at once.
   explicit CustomBackend(py::object object)
       : tokenizer_(attribute(object, "tokenizer").cast<text::Tokenizer>()),
-        name_(text_attribute(object, "name")),
-        hash_(text_attribute(object, "model_hash")),
+        name_(text_attribute(object, "name")), hash_(text_attribute(object, "model_hash")),
         version_(text_attribute(object, "version")),
         renderer_(py::hasattr(object, "renderer") ? text_attribute(object, "renderer") : ""),
         parameters_(attribute(object, "parameters").cast<std::int64_t>()),
@@ -355,10 +353,9 @@ public:
     co_return std::make_unique<CustomTrainer>(*trainer, thread_);
   }
   task<std::shared_ptr<Sampler>> base_sampler() override {
-    auto working = run_on<std::shared_ptr<Sampler>>(
-        thread_, [this]() -> std::shared_ptr<Sampler> {
-          return std::make_shared<CustomSampler>(Held(object_->attr("base_sampler")()), thread_);
-        });
+    auto working = run_on<std::shared_ptr<Sampler>>(thread_, [this]() -> std::shared_ptr<Sampler> {
+      return std::make_shared<CustomSampler>(Held(object_->attr("base_sampler")()), thread_);
+    });
     auto sampler = co_await std::move(working);
     co_return sampler;
   }
@@ -366,9 +363,8 @@ public:
 private:
   static py::object attribute(const py::object& object, const char* name) {
     if (!py::hasattr(object, name))
-      throw Error(Errc::invalid_argument,
-                  std::string("backend: the attribute '") + name +
-                      "' is missing; see xfer.CustomBackend");
+      throw Error(Errc::invalid_argument, std::string("backend: the attribute '") + name +
+                                              "' is missing; see xfer.CustomBackend");
     return object.attr(name);
   }
   static std::string text_attribute(const py::object& object, const char* name) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trainers, samplers and backends that are written in Python, behind the library's interfaces.
 //
 // All Python code of one backend runs on one thread of its own, which holds the GIL meanwhile:

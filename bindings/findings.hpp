@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The parts of the report's bindings that are about whole studies.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The extension module xfer._native. The package `xfer` is what people import.
 #include "bindings.hpp"
 #include "calls.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "python_grader.hpp"
 
 #include "xfer/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Graders that are written in Python.
 #pragma once
 

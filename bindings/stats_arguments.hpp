@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the functions of xfer.stats read their arguments.
 #pragma once
 
@@ -19,8 +20,7 @@
 namespace xfer::bindings {
 
 /// Anything NumPy can make doubles of; copied when it is not already contiguous doubles.
-using Doubles =
-    pybind11::array_t<double, pybind11::array::c_style | pybind11::array::forcecast>;
+using Doubles = pybind11::array_t<double, pybind11::array::c_style | pybind11::array::forcecast>;
 
 /// A view of a 1-D array. Throws Python's TypeError for another rank.
 std::span<const double> list(const Doubles& array, const char* name);

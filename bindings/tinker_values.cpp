@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker_values.hpp"
 
 #include "arrays.hpp"
@@ -178,10 +179,9 @@ void set_stop(tinker::SamplingParams& params, const py::object& stop) {
     return;
   }
   const py::list items(stop);
-  const bool texts =
-      std::any_of(items.begin(), items.end(), [](const py::handle& item) {
-        return py::isinstance<py::str>(item);
-      });
+  const bool texts = std::any_of(items.begin(), items.end(), [](const py::handle& item) {
+    return py::isinstance<py::str>(item);
+  });
   if (texts)
     params.stop = items.cast<std::vector<std::string>>();
   else

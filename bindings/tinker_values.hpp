@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The data of Tinker's wire between Python and the library. All of it needs the GIL.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documentation's build: `python -m sphinx -W --keep-going docs build/docs`.
 
 The Markdown files stay readable by themselves; Sphinx adds what is generated: the Python reference

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Studies on transformers + PEFT: a backend of one's own.
 
     python examples/peft_backend.py FOLDER      # a Llama-like model in Hugging Face's layout

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 import xfer
 
 result = xfer.run_transfer_experiment("math", "code")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several studies from asyncio code, in one run folder each, one after another."""
 
 import asyncio

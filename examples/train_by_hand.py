@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A training loop of one's own on the embedded model: a few steps on physics, then an answer."""
 
 import xfer

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks that rooms include only rooms below them: docs/architecture.md, "Rooms".
 
 Run from anywhere; prints each wrong arrow and ends with 1 when there is one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes documents of the pretraining stream, for the tokenizer and for a look at them.
 //
 //   dump_pretraining_text [documents per phase = 20000] [seed = 0]

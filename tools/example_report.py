@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes a report that can be committed: pages, tables and figures of a finished run, without JSON.
 
     xfer run examples/studies/findings.toml

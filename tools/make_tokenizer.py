@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes the tokenizer of the embedded models from text of the pretraining stream.
 
     dump_pretraining_text | python tools/make_tokenizer.py python/xfer/models/tokenizer.json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prints the transfer matrix of a study's report.json as Markdown.
 
     python tools/matrix_table.py runs/embedded_matrix/report.json

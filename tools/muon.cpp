@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "muon.hpp"
 
 #include <algorithm>
@@ -26,7 +27,8 @@ void orthogonalise(engine::ThreadPool& pool, Floats& x, int m, int n) {
     engine::pack_right(pool, gram.data(), m, m, m, packed);
     engine::gemm(pool, m, {gram.data(), m}, packed, square.data(), m, false);
     for (std::size_t i = 0; i < gram.size(); ++i) gram[i] = b * gram[i] + c * square[i];
-    for (int i = 0; i < m; ++i) gram[static_cast<std::size_t>(i) * static_cast<std::size_t>(m + 1)] += a;
+    for (int i = 0; i < m; ++i)
+      gram[static_cast<std::size_t>(i) * static_cast<std::size_t>(m + 1)] += a;
     engine::pack_right(pool, x.data(), n, m, n, packed);
     engine::gemm(pool, m, {gram.data(), m}, packed, x.data(), n, false);
   }
@@ -46,8 +48,8 @@ void muon_step(engine::ThreadPool& pool, const MuonParams& params, float grad_sc
       const auto at = static_cast<std::size_t>(std::int64_t{row} * p.cols + col);
       const float g = p.grad[at] * grad_scale;
       p.m[at] = momentum * p.m[at] + g;
-      const auto to =
-          static_cast<std::size_t>(wide ? std::int64_t{row} * n + col : std::int64_t{col} * n + row);
+      const auto to = static_cast<std::size_t>(wide ? std::int64_t{row} * n + col
+                                                    : std::int64_t{col} * n + row);
       update[to] = g + momentum * p.m[at];  // Nesterov
       p.grad[at] = 0.0F;
     }
@@ -58,8 +60,8 @@ void muon_step(engine::ThreadPool& pool, const MuonParams& params, float grad_sc
   for (int row = 0; row < p.rows; ++row)
     for (int col = 0; col < p.cols; ++col) {
       const auto at = static_cast<std::size_t>(std::int64_t{row} * p.cols + col);
-      const auto from =
-          static_cast<std::size_t>(wide ? std::int64_t{row} * n + col : std::int64_t{col} * n + row);
+      const auto from = static_cast<std::size_t>(wide ? std::int64_t{row} * n + col
+                                                      : std::int64_t{col} * n + row);
       p.value[at] = p.value[at] * decay - step * update[from];
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers"): momentum, then the nearest
 // semi-orthogonal matrix by five Newton-Schulz steps. For the hidden matrices of a pretraining.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes an embedded model from nothing: procedural text, the engine's own training, a fixed seed.
 //
 //   xfer_pretrain --size small --out python/xfer/models/small
@@ -134,8 +135,8 @@ struct Batch {
   std::vector<float> weights;
 };
 
-void append(Batch& batch, const text::Tokenizer& tokenizer,
-            const domains::PretrainingDocument& doc, float prompt_weight) {
+void append(Batch& batch, const text::Tokenizer& tokenizer, const domains::PretrainingDocument& doc,
+            float prompt_weight) {
   auto tokens = tokenizer.encode(doc.prompt, false);
   const std::size_t prompt = tokens.size();
   tokenizer.encode_to(" " + doc.answer, tokens, false);
@@ -165,12 +166,12 @@ void evaluate(Sampler& sampler, const text::Tokenizer& tokenizer, int items) {
           tokenizer.encode(domain.prompts.front().apply(examples[i].question), false));
       request.temperature = 0.0;
       request.max_tokens = 96;
-      boost::asio::co_spawn(loop, sampler.sample(std::move(request)),
-                            [&answers, &tokenizer, i](std::exception_ptr failure,
-                                                      std::vector<Completion> got) {
-                              if (failure) std::rethrow_exception(failure);
-                              answers[i] = tokenizer.decode(got[0].tokens, true);
-                            });
+      boost::asio::co_spawn(
+          loop, sampler.sample(std::move(request)),
+          [&answers, &tokenizer, i](std::exception_ptr failure, std::vector<Completion> got) {
+            if (failure) std::rethrow_exception(failure);
+            answers[i] = tokenizer.decode(got[0].tokens, true);
+          });
     }
     loop.run();
     double right = 0.0;
@@ -197,10 +198,11 @@ void export_model(const engine::ParameterSet& parameters, const engine::ModelCon
     auto& values = memory.emplace_back(p.value.size());
     std::transform(p.value.begin(), p.value.end(), values.begin(), to_bf16);
     const bool norm = p.name.ends_with("norm.weight");
-    tensors.push_back({p.name, files::StoredType::bf16,
-                       norm ? std::vector<std::int64_t>{p.cols}
-                            : std::vector<std::int64_t>{p.rows, p.cols},
-                       {}});
+    tensors.push_back(
+        {p.name,
+         files::StoredType::bf16,
+         norm ? std::vector<std::int64_t>{p.cols} : std::vector<std::int64_t>{p.rows, p.cols},
+         {}});
   }
   for (std::size_t i = 0; i < tensors.size(); ++i)
     tensors[i].bytes = std::as_bytes(std::span(memory[i]));

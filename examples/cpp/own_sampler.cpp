@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A sampler of one's own: the smallest language model there is, letter pairs counted in a text.
 #include "xfer/rng.hpp"
 #include "xfer/run_blocking.hpp"

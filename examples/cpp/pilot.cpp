@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/report/report.hpp"
 #include "xfer/study/runner.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One adapter trained at a Tinker service, and a sample of it. The address and the key come from
 // TINKER_BASE_URL and TINKER_API_KEY; `xfer serve` is such a service on this machine.
 #include "xfer/run_blocking.hpp"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Biosignals: is the rhythm of these heart beats regular? A domain with options.
 
 The beats are made up here: a regular rhythm varies by a few per cent, an irregular one by half.

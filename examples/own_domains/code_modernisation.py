@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Code modernisation: Python 2 to Python 3. The answers are run against tests, in the sandbox.
 
 The functions are made up here; each stops working in Python 3 for another reason.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Medical and regulatory: is a report of a side effect serious? A domain with labels, from CSV.
 
 The reports are made up here. What makes one serious follows ICH E2A: death, danger to life, a stay

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trading: what did a rule earn? A domain of numbers, with a grader of its own in Python.
 
 The prices are a made-up random walk. The rule holds the share for a day whenever the price is above

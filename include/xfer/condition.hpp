@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Interface 2 of 5: what a model is trained on, and how, before it is tested on the target domain.
 #pragma once
 
@@ -14,23 +15,23 @@ namespace xfer {
 /// The five conditions of a transfer study and the controls that guard its conclusions.
 /// Written to ledgers by name: append only.
 enum class Condition {
-  baseline,          ///< The base model, untrained.
-  transfer,          ///< Trained on the source.
-  direct,            ///< Trained on the target.
-  sequential,        ///< Trained on the source, then on the target.
-  joint,             ///< Trained on source and target mixed.
-  format_control,    ///< Trained on the form of the source's answers: the style, not the skill.
-  zero_step,         ///< An adapter that was never stepped; must equal the baseline exactly.
-  random_text,       ///< Unrelated text with the same number of tokens.
-  random_reward,     ///< Reinforced on the source's problems by a coin that ignores the answer.
-  format_reward,     ///< Reinforced on them for any answer that a grader can find, right or wrong.
+  baseline,        ///< The base model, untrained.
+  transfer,        ///< Trained on the source.
+  direct,          ///< Trained on the target.
+  sequential,      ///< Trained on the source, then on the target.
+  joint,           ///< Trained on source and target mixed.
+  format_control,  ///< Trained on the form of the source's answers: the style, not the skill.
+  zero_step,       ///< An adapter that was never stepped; must equal the baseline exactly.
+  random_text,     ///< Unrelated text with the same number of tokens.
+  random_reward,   ///< Reinforced on the source's problems by a coin that ignores the answer.
+  format_reward,   ///< Reinforced on them for any answer that a grader can find, right or wrong.
 };
 
-inline constexpr std::array all_conditions = {
-    Condition::baseline,      Condition::transfer,       Condition::direct,
-    Condition::sequential,    Condition::joint,          Condition::format_control,
-    Condition::zero_step,     Condition::random_text,    Condition::random_reward,
-    Condition::format_reward};
+inline constexpr std::array all_conditions = {Condition::baseline,      Condition::transfer,
+                                              Condition::direct,        Condition::sequential,
+                                              Condition::joint,         Condition::format_control,
+                                              Condition::zero_step,     Condition::random_text,
+                                              Condition::random_reward, Condition::format_reward};
 
 constexpr std::string_view to_string(Condition condition) noexcept {
   switch (condition) {
@@ -101,14 +102,14 @@ enum class Corruption {
   /// Each prompt gets the answer of another example of its kind, and of that answer only the tokens
   /// are learned which it shares with the right one (a longest common subsequence): the form.
   format_only,
-  random_text,       ///< Prompt and answer are replaced by random tokens, same lengths.
+  random_text,  ///< Prompt and answer are replaced by random tokens, same lengths.
 };
 
 /// What an answer is reinforced for.
 enum class Reward {
-  grader,      ///< The grader's score.
-  format,      ///< 1 when a final answer could be found in it, else 0.
-  random,      ///< A coin that falls on 1 with the mean of the grader's scores of the step.
+  grader,  ///< The grader's score.
+  format,  ///< 1 when a final answer could be found in it, else 0.
+  random,  ///< A coin that falls on 1 with the mean of the grader's scores of the step.
 };
 
 /// Whether a stage imitates worked answers or reinforces the model's own.

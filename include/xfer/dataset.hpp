@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Interface 1 of 5: where examples come from.
 #pragma once
 

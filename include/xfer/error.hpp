@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The errors of xfer: one exception type with a stable code.
 #pragma once
 
@@ -19,10 +20,10 @@ enum class Errc {
   cancelled,             ///< The caller asked to stop.
   run_mismatch,          ///< A stored run does not match the plan resuming it.
   io,                    ///< A file could not be read or written (disk full, permission).
-  not_available,         ///< A feature, library or kernel facility that this machine or build lacks.
-  diverged,              ///< Training produced a loss that is not finite.
-  out_of_memory,         ///< The work does not fit into the memory of this machine.
-  internal,              ///< A bug in xfer.
+  not_available,  ///< A feature, library or kernel facility that this machine or build lacks.
+  diverged,       ///< Training produced a loss that is not finite.
+  out_of_memory,  ///< The work does not fit into the memory of this machine.
+  internal,       ///< A bug in xfer.
 };
 
 /// The stable lower-case name of a code, as Python and `--json` show it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Content hashes: SHA-256 (FIPS 180-4) and the canonical form in which xfer hashes records.
 // Written out here, rather than taken from OpenSSL, so that the core stays free of dependencies.
 #pragma once
@@ -91,8 +92,8 @@ private:
     for (std::size_t i = 0; i < 64; ++i) {
       const std::uint32_t t1 = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
                                ((e & f) ^ (~e & g)) + k[i] + w[i];
-      const std::uint32_t t2 = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) +
-                               ((a & b) ^ (a & c) ^ (b & c));
+      const std::uint32_t t2 =
+          (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
       h = g;
       g = f;
       f = e;
@@ -120,7 +121,9 @@ public:
   /// `kind` names and versions the record, e.g. "leg/1".
   explicit HashBuilder(std::string_view kind) { add('k', "kind", kind); }
 
-  HashBuilder& field(std::string_view name, std::string_view value) { return add('s', name, value); }
+  HashBuilder& field(std::string_view name, std::string_view value) {
+    return add('s', name, value);
+  }
   HashBuilder& field(std::string_view name, const char* value) {
     return add('s', name, std::string_view(value));
   }
@@ -133,7 +136,9 @@ public:
   HashBuilder& field(std::string_view name, std::uint64_t value) {
     return add('u', name, std::to_string(value));
   }
-  HashBuilder& field(std::string_view name, bool value) { return add('b', name, value ? "1" : "0"); }
+  HashBuilder& field(std::string_view name, bool value) {
+    return add('b', name, value ? "1" : "0");
+  }
   /// Hashes the bits; -0.0 and 0.0 count as equal.
   HashBuilder& field(std::string_view name, double value) {
     return add('d', name, std::to_string(std::bit_cast<std::uint64_t>(value == 0.0 ? 0.0 : value)));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A counter-based random number generator: the n-th number of a stream is a pure function of
 // (seed, stream, n), so any part of a study can be drawn again alone.
 #pragma once
@@ -19,10 +20,9 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t{0xD2511F53U} * counter[0];
     const std::uint64_t b = std::uint64_t{0xCD9E8D57U} * counter[2];
-    counter = {static_cast<std::uint32_t>(b >> 32U) ^ counter[1] ^ key[0],
-               static_cast<std::uint32_t>(b),
-               static_cast<std::uint32_t>(a >> 32U) ^ counter[3] ^ key[1],
-               static_cast<std::uint32_t>(a)};
+    counter = {
+        static_cast<std::uint32_t>(b >> 32U) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(b),
+        static_cast<std::uint32_t>(a >> 32U) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(a)};
     key[0] += 0x9E3779B9U;
     key[1] += 0xBB67AE85U;
   }
@@ -67,9 +67,7 @@ public:
   }
 
   /// Uniform in [0, 1) with 53 random bits.
-  constexpr double uniform() noexcept {
-    return static_cast<double>(next_u64() >> 11U) * 0x1.0p-53;
-  }
+  constexpr double uniform() noexcept { return static_cast<double>(next_u64() >> 11U) * 0x1.0p-53; }
   /// Uniform in [0, bound), without bias. `bound` must be at least 1.
   constexpr std::uint64_t below(std::uint64_t bound) noexcept {
     const std::uint64_t rest = (0 - bound) % bound;  // 2^64 mod bound

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs tasks to their end from ordinary code.
 #pragma once
 
@@ -25,10 +26,11 @@ T run_blocking(task<T> work) {
     if (failure) std::rethrow_exception(failure);
   } else {
     std::optional<T> result;
-    boost::asio::co_spawn(loop, std::move(work), [&failure, &result](std::exception_ptr e, T value) {
-      failure = e;
-      if (!e) result.emplace(std::move(value));
-    });
+    boost::asio::co_spawn(loop, std::move(work),
+                          [&failure, &result](std::exception_ptr e, T value) {
+                            failure = e;
+                            if (!e) result.emplace(std::move(value));
+                          });
     loop.run();
     if (failure) std::rethrow_exception(failure);
     return std::move(*result);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Interface 4 of 5: a fixed set of weights that answers and scores.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Interface 3 of 5: trainable weights behind Tinker's low-level verbs.
 #pragma once
 
@@ -230,8 +231,7 @@ protected:
 
 private:
   static void check(const ForwardBackwardRequest& request) {
-    if (request.data.empty())
-      throw Error(Errc::invalid_argument, "forward_backward: no data");
+    if (request.data.empty()) throw Error(Errc::invalid_argument, "forward_backward: no data");
     for (std::size_t i = 0; i < request.data.size(); ++i)
       if (request.data[i].tokens.empty())
         throw Error(Errc::invalid_argument,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Interface 5 of 5: what a study says about one pair of domains, each number with its doubt.
 #pragma once
 

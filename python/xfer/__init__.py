@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How much does fine-tuning on domain A improve domain B, and is that difference real?
 
 Start with `xfer.run_transfer_experiment("math", "code")`.

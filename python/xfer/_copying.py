@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Copies and pickles of the extension module's values.
 
 What can be made again from its parts is; what cannot be changed is its own copy. Models, trainers,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the C++ side must know of the Python installation it lives in."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How things show themselves in notebooks.
 
 Objects of the extension module get their `_repr_html_` here, by `attach`; the pages are made only

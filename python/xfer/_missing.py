@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why the extension module cannot be loaded, and what to do."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Types of the extension module; tests/python/test_stub.py keeps it in step."""
 
 from asyncio import Future

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line: `xfer --help`.
 
 Exit codes: 0 done, 1 failure, 2 bad input, 130 stopped by Ctrl-C. Results go to stdout, everything

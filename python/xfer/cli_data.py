@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands about data: list, check, get, show, overlap."""
 
 from __future__ import annotations

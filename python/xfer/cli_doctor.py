@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command doctor: what this machine offers, or how far a service keeps to a protocol."""
 
 from __future__ import annotations

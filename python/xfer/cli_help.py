@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the help of every command shows besides its options: examples to copy.
 
 A test parses each of them, so that none goes stale.

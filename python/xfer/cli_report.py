@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands about findings: compare, import."""
 
 from __future__ import annotations

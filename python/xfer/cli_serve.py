@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tinker-compatible servers: `xfer serve`, and the card of `xfer doctor --url`."""
 
 from __future__ import annotations

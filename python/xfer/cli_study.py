@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands about studies: run, plan, presets, report."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """xfer train: one adapter on one domain, without a study around it."""
 
 from __future__ import annotations

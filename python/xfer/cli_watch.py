@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands about runs, whoever runs them: status, watch, gc."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two conditions, or two runs, item by item: what was fixed and what was broken."""
 
 from __future__ import annotations

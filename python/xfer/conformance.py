@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The outcome of checks; the door is `xfer.testing`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models, training and sampling of your own (Hugging Face, torch, a service) in xfer's studies.
 
 Write three classes after these and give the first to `xfer.run_study(..., backend=...)`. All their

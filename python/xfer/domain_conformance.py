@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a domain and its grader keep what studies rely on; the door is `xfer.testing`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Domains from what people have: files, frames, datasets, generators, functions."""
 
 from __future__ import annotations

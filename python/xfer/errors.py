@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The exceptions of xfer: decide on `code`, never on the text."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures of a result for papers, with matplotlib: `pip install 'xfer[plots]'`.
 
 Colours are those of Okabe and Ito (2008) and the orange-blue scale of ColorBrewer, which readers

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results that others measured, as the same matrix that xfer's own studies give.
 
 Three kinds of files are read: a plain CSV of scores, the samples that lm-evaluation-harness writes

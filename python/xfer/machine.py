@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What this machine offers, and whether training and sampling work on it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parts of one study, each a study of its own, on one page."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a study's plan looks like, for people and for programs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a running study shows: a live display on a terminal or in a notebook, else plain lines."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a study found, for notebooks and scripts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Statistics of scores: intervals, tests, resampling, verdicts, similarities and power.
 
 Arguments are numbers and what NumPy can make arrays of. What does not exist is a value with its

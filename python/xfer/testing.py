@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a trainer and a sampler, or a domain and its grader, keep what studies rely on.
 
     print(xfer.testing.check_backend(MyBackend()))

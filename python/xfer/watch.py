@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Looking at runs from outside: in the terminal, in a notebook, or from a script.
 
 A run goes on without whoever looks at it, and may have been started elsewhere: all that is read is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The functions by which rooms become targets.
 include_guard(GLOBAL)
 include(CMakePackageConfigHelpers)

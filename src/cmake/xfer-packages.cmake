@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The rooms from the ground up, what each stands on, and the packages of others that a program which
 # links it needs. Read by the build and, installed beside it, by xfer-config.cmake: one list for both.
 # Header-only libraries that no public header includes (Eigen, nlohmann-json, toml++) are the build's

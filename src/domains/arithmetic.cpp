@@ -1,16 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/arithmetic.hpp"
 
 #include <fmt/format.h>
 
 namespace xfer::domains {
 
-std::string sum(int a, int b) {
-  return fmt::format("{}+{}={}.", a, b, a + b);
-}
+std::string sum(int a, int b) { return fmt::format("{}+{}={}.", a, b, a + b); }
 
-std::string difference(int a, int b) {
-  return fmt::format("{}-{}={}.", a, b, a - b);
-}
+std::string difference(int a, int b) { return fmt::format("{}-{}={}.", a, b, a - b); }
 
 std::string product(int a, int b) {
   std::string parts;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Worked arithmetic in the one step grammar that all domains share.
 #pragma once
 
@@ -16,11 +17,7 @@ std::string product(int a, int b);
 std::string quotient(int a, int b);
 /// "47>50 no."; `op` is '>' or '<'.
 std::string comparison(int a, char op, int b);
-inline bool holds(int a, char op, int b) {
-  return op == '>' ? a > b : a < b;
-}
-inline std::string yes_no(bool value) {
-  return value ? "yes" : "no";
-}
+inline bool holds(int a, char op, int b) { return op == '>' ? a > b : a < b; }
+inline std::string yes_no(bool value) { return value ? "yes" : "no"; }
 
 }  // namespace xfer::domains

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Biology: strands of DNA and RNA, codons, inheritance, growth.
 #include "domains/arithmetic.hpp"
 #include "domains/problem.hpp"
@@ -146,12 +147,8 @@ std::optional<Problem> translation(Draw& d, int codons) {
                  p.steps, p.name};
 }
 
-std::optional<Problem> translate_two(Draw& d) {
-  return translation(d, 2);
-}
-std::optional<Problem> translate_three(Draw& d) {
-  return translation(d, 3);
-}
+std::optional<Problem> translate_two(Draw& d) { return translation(d, 2); }
+std::optional<Problem> translate_three(Draw& d) { return translation(d, 3); }
 
 /// From the DNA template through RNA to the protein.
 std::optional<Problem> express(Draw& d) {

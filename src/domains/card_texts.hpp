@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The domain cards as they were when this library was built.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/domains/cards.hpp"
 
 #include "domains/card_texts.hpp"

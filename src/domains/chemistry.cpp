@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Chemistry: molar masses and atom counts of formulas (made up, not real substances).
 #include "domains/arithmetic.hpp"
 #include "domains/problem.hpp"

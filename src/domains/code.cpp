@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Code: small expressions to write, and small programs to follow.
 #include "domains/arithmetic.hpp"
 #include "domains/problem.hpp"
@@ -200,9 +201,7 @@ std::optional<Problem> branches(Draw& d, int count) {
   return Problem{key, question + " Find x.", work, std::to_string(x)};
 }
 
-std::optional<Problem> two_branches(Draw& d) {
-  return branches(d, 2);
-}
+std::optional<Problem> two_branches(Draw& d) { return branches(d, 2); }
 
 std::optional<Problem> three_branches(Draw& d) {
   d.mark_harder();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Graders that go with datasets: one for each example of a mixed dataset, and LegalBench's rules.
 #include "domains/loading.hpp"
 #include "domains/readers/legalbench_grader.hpp"

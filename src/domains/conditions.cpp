@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/conditions.hpp"
 
 #include "domains/arithmetic.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Several conditions joined by one word, as law and logic ask for them.
 #pragma once
 
@@ -12,12 +13,8 @@ namespace xfer::domains {
 /// The one word between the conditions.
 enum class Joint { all, any };
 
-inline std::string_view word(Joint joint) {
-  return joint == Joint::all ? "and" : "or";
-}
-inline bool join(bool a, Joint joint, bool b) {
-  return joint == Joint::all ? a && b : a || b;
-}
+inline std::string_view word(Joint joint) { return joint == Joint::all ? "and" : "or"; }
+inline bool join(bool a, Joint joint, bool b) { return joint == Joint::all ? a && b : a || b; }
 
 /// Truth values of `count` conditions whose joint answer is yes half of the time under either
 /// word, so that the word alone tells nothing.

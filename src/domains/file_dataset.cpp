@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/file_dataset.hpp"
 
 #include "xfer/hash.hpp"
@@ -20,8 +21,7 @@ Reading FileDataset::read_row(std::uint32_t part, std::uint64_t row, const Recor
 }
 
 Example FileDataset::example(const RowPlace& place) const {
-  Reading reading =
-      read_row(place.part, place.row, parts_[place.part].file->record(place.row));
+  Reading reading = read_row(place.part, place.row, parts_[place.part].file->record(place.row));
   return std::move(reading.examples.at(place.number));
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Datasets whose examples are rows of files.
 #pragma once
 

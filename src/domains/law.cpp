@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Law: made-up statutes with thresholds, exceptions and conditions.
 #include "domains/arithmetic.hpp"
 #include "domains/conditions.hpp"
@@ -207,12 +208,8 @@ std::optional<Problem> rules(Draw& d, bool three) {
   return Problem{key, question + facts + ". Find the fee.", work, std::to_string(amount)};
 }
 
-std::optional<Problem> two_rules(Draw& d) {
-  return rules(d, false);
-}
-std::optional<Problem> three_rules(Draw& d) {
-  return rules(d, true);
-}
+std::optional<Problem> two_rules(Draw& d) { return rules(d, false); }
+std::optional<Problem> three_rules(Draw& d) { return rules(d, true); }
 
 }  // namespace
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/loading.hpp"
 
 #include "domains/records/text_tools.hpp"
@@ -16,9 +17,7 @@ namespace {
 constexpr std::size_t listed_max = 100;
 
 Side to_side(Split split) {
-  return split == Split::train  ? Side::train
-         : split == Split::test ? Side::test
-                                : Side::validation;
+  return split == Split::train ? Side::train : split == Split::test ? Side::test : Side::validation;
 }
 
 /// Reads every row once: places for the splits, and everything a report tells.
@@ -136,8 +135,7 @@ std::vector<Example> few_shot_of(const FileDataset& dataset, const std::vector<S
   for (const SortedRow& row : rows)
     if (row.side == Side::few_shot) shots.push_back(dataset.example(row.place));
   if (!shots.empty()) return shots;
-  const std::size_t most =
-      std::min(static_cast<std::size_t>(count), dataset.size(Split::train));
+  const std::size_t most = std::min(static_cast<std::size_t>(count), dataset.size(Split::train));
   for (std::size_t i = 0; i < most; ++i) shots.push_back(dataset.at(Split::train, i));
   return shots;
 }
@@ -161,9 +159,9 @@ Loaded load_parts(std::vector<FilePart> parts, DatasetCard card, std::string_vie
     std::string why = report.bad_rows > 0 ? fmt::format("; {} bad rows", report.bad_rows) : "";
     for (const auto& [reason, count] : report.set_aside)
       why += fmt::format("; {} rows: {}", count, reason);
-    throw Error(Errc::bad_data, fmt::format("{}: no row of {} can be used{}",
-                                            loaded.dataset->parts()[0].file->path().string(),
-                                            card.name, why));
+    throw Error(Errc::bad_data,
+                fmt::format("{}: no row of {} can be used{}",
+                            loaded.dataset->parts()[0].file->path().string(), card.name, why));
   }
   report.splits_note = sort_into_splits(rows, reader.validation_is_test);
   for (const SortedRow& row : rows)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From dataset files to a dataset with splits, and to what a check reports.
 #pragma once
 

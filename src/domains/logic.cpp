@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Logic: following rules, boolean lines, comparing and ordering.
 #include "domains/arithmetic.hpp"
 #include "domains/conditions.hpp"
@@ -23,9 +24,7 @@ Forest forest(Draw& d, int trees, int size_min, int size_max) {
   return Forest(d, trees, size_max + 1, size_max + 1);
 }
 
-int hops(Draw& d) {
-  return d.between(1, d.is_basic() ? 2 : 3);
-}
+int hops(Draw& d) { return d.between(1, d.is_basic() ? 2 : 3); }
 
 struct Query {
   int start;
@@ -146,12 +145,8 @@ std::optional<Problem> lines(Draw& d, int count) {
   return std::nullopt;
 }
 
-std::optional<Problem> circuit(Draw& d) {
-  return lines(d, 3);
-}
-std::optional<Problem> long_circuit(Draw& d) {
-  return lines(d, 4);
-}
+std::optional<Problem> circuit(Draw& d) { return lines(d, 3); }
+std::optional<Problem> long_circuit(Draw& d) { return lines(d, 4); }
 
 constexpr std::string_view letters = "ABC";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mathematics: word problems of two to four steps.
 #include "domains/arithmetic.hpp"
 #include "domains/problem.hpp"

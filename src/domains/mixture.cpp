@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/domains/mixture.hpp"
 
 #include "xfer/error.hpp"
@@ -136,8 +137,8 @@ Domain mixed_domain(const std::string& name, const std::vector<MixturePart>& par
   mixed.max_answer_tokens = 1;
   mixed.stop_strings = parts.front().domain.stop_strings;
   for (const MixturePart& part : parts) {
-    mixed.title += fmt::format("{} {} ({:g})", &part == &parts.front() ? "" : ",",
-                               part.domain.name, part.weight);
+    mixed.title += fmt::format("{} {} ({:g})", &part == &parts.front() ? "" : ",", part.domain.name,
+                               part.weight);
     mixed.max_answer_tokens = std::max(mixed.max_answer_tokens, part.domain.max_answer_tokens);
     // What ends an answer of one part may stand inside one of another.
     std::erase_if(mixed.stop_strings, [&](const std::string& stop) {
@@ -145,8 +146,8 @@ Domain mixed_domain(const std::string& name, const std::vector<MixturePart>& par
       return std::find(other.begin(), other.end(), stop) == other.end();
     });
   }
-  for (const char* hint : {"", "Answer this.\n\n", "Here is a task.\n\n", "Give the answer.\n\n",
-                           "Solve this.\n\n"})
+  for (const char* hint :
+       {"", "Answer this.\n\n", "Here is a task.\n\n", "Give the answer.\n\n", "Solve this.\n\n"})
     mixed.prompts.push_back({hint, ""});
   return mixed;
 }

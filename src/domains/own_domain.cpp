@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Datasets that people bring themselves.
 #include "domains/loading.hpp"
 #include "domains/readers/answers.hpp"
@@ -117,8 +118,8 @@ std::vector<FilePart> open_parts(const OwnDomain& own) {
     for (const auto& path : paths) parts.push_back({open_records(path), nullptr, split, ""});
   for (const auto& [split, rows] : own.rows)
     for (const RowsFile& each : rows)
-      parts.push_back({open_rows(each.lines, each.origin, each.sha256, each.bytes), nullptr, split,
-                       ""});
+      parts.push_back(
+          {open_rows(each.lines, each.origin, each.sha256, each.bytes), nullptr, split, ""});
   std::set<std::string> stems;
   for (FilePart& part : parts) {
     const std::string wish(to_string(*part.split));
@@ -149,10 +150,9 @@ std::vector<Form> own_forms() {
            [](const Source& source) {
              const Record first = source.files[0]->record(0);
              const std::string grader = grader_of(first);
-             return own_reader({}, grader,
-                               grader == "label" ? first.texts("labels")
-                                                 : std::vector<std::string>{},
-                               source.files);
+             return own_reader(
+                 {}, grader, grader == "label" ? first.texts("labels") : std::vector<std::string>{},
+                 source.files);
            }}};
 }
 
@@ -170,8 +170,8 @@ Domain own_domain(const OwnDomain& own, const ReadOptions& options) {
       throw Error(Errc::bad_data, part.file->path().string() + ": no rows for the split " +
                                       std::string(to_string(*part.split)));
   }
-  const auto reader = std::make_shared<const Reader>(
-      own_reader(own.fields, own.grader, own.labels, files));
+  const auto reader =
+      std::make_shared<const Reader>(own_reader(own.fields, own.grader, own.labels, files));
   for (FilePart& part : parts) part.reader = reader;
   DatasetCard card;
   card.name = own.name;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Physics: two-step formulas with units.
 #include "domains/arithmetic.hpp"
 #include "domains/problem.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/domains/pretraining.hpp"
 
 #include "domains/arithmetic.hpp"
@@ -27,9 +28,7 @@ Problem calculation(int a, char op, int b, std::string work, int result) {
   return {"", fmt::format("Find {}{}{}.", a, op, b), std::move(work), std::to_string(result)};
 }
 
-int operand(Draw& d) {
-  return d.between(0, 2) == 0 ? d.between(100, 499) : d.between(2, 99);
-}
+int operand(Draw& d) { return d.between(0, 2) == 0 ? d.between(100, 499) : d.between(2, 99); }
 
 Problem drill_sum(Draw& d) {
   const int a = operand(d), b = d.between(2, 99);
@@ -79,9 +78,8 @@ Problem drill_lookup(Draw& d) {
   std::vector<std::string> rules;
   const int count = d.between(3, 9);
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-    rules.push_back(
-        fmt::format("{}{}", names[i],
-                    numbers ? std::to_string(d.between(2, 69)) : std::string(1, values[i])));
+    rules.push_back(fmt::format(
+        "{}{}", names[i], numbers ? std::to_string(d.between(2, 69)) : std::string(1, values[i])));
   std::string listed;
   for (const std::string& rule : rules) listed += (listed.empty() ? "" : " ") + rule;
   // Several of them, in another order: many look-ups in one short text.

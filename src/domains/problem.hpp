@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the procedural domains describe themselves: kinds of problems, and how one is drawn.
 #pragma once
 
@@ -35,9 +36,7 @@ struct Problem {
 };
 
 /// Two-digit numbers that only held-out problems use: 15, 26, 37, 48, 59.
-constexpr bool is_hole(int n) {
-  return n >= 10 && n % 11 == 4;
-}
+constexpr bool is_hole(int n) { return n >= 10 && n % 11 == 4; }
 
 /// The random choices of one problem.
 class Draw {

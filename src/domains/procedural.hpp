@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the procedural datasets and the pretraining stream share.
 #pragma once
 

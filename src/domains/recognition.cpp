@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which dataset a file is.
 #include "domains/loading.hpp"
 #include "domains/readers/legalbench.hpp"
@@ -44,8 +45,8 @@ std::string known_datasets() {
     if (fields.size() > 200) break;
     fields += (fields.empty() ? "" : ", ") + shown(entry.key());
   }
-  record.refuse("not a dataset that is known here (got the fields " + fields + "; known: " +
-                known_datasets() +
+  record.refuse("not a dataset that is known here (got the fields " + fields +
+                "; known: " + known_datasets() +
                 "; or an own dataset with \"question\", \"answer\" and \"choices\", \"labels\" or "
                 "\"grader\")");
 }
@@ -110,8 +111,8 @@ Loaded load_legal_tasks(const std::vector<fs::path>& folders, const ReadOptions&
     throw Error(Errc::invalid_argument, folders[0].parent_path().string() +
                                             ": no task of LegalBench named \"" + options.task +
                                             "\" here");
-  Loaded loaded = load_parts(std::move(parts), dataset_card("legalbench"), "folder of tasks",
-                             options);
+  Loaded loaded =
+      load_parts(std::move(parts), dataset_card("legalbench"), "folder of tasks", options);
   loaded.grader = "label+legalbench";
   // Each question is the task's own prompt as a whole.
   loaded.prompts = {{"", ""}};
@@ -170,10 +171,9 @@ Loaded load_files(const std::vector<std::shared_ptr<const RecordFile>>& files, c
     const Form& form = form_of(*file);
     if (first == nullptr) first = &form;
     if (form.dataset != first->dataset)
-      throw Error(Errc::bad_data, file->path().string() + ": looks like " +
-                                      std::string(form.dataset) + ", but " +
-                                      files[0]->path().string() + " beside it like " +
-                                      std::string(first->dataset));
+      throw Error(Errc::bad_data,
+                  file->path().string() + ": looks like " + std::string(form.dataset) + ", but " +
+                      files[0]->path().string() + " beside it like " + std::string(first->dataset));
     auto& reader = readers[&form];
     if (!reader) reader = std::make_shared<const Reader>(form.make(source));
     parts.push_back({file, reader, split_of(*file), bare_stem(file->path())});

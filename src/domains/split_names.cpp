@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/split_names.hpp"
 
 #include "domains/records/text_tools.hpp"
@@ -17,19 +18,21 @@ struct Word {
   Split split;
 };
 
-constexpr std::array words = {Word{"trainingdataset", Split::train}, Word{"training", Split::train},
+constexpr std::array words = {Word{"trainingdataset", Split::train},
+                              Word{"training", Split::train},
                               Word{"train", Split::train},
                               Word{"validation", Split::validation},
-                              Word{"valid", Split::validation}, Word{"val", Split::validation},
-                              Word{"eval", Split::validation}, Word{"dev", Split::validation},
-                              Word{"test", Split::test}, Word{"golden", Split::test}};
+                              Word{"valid", Split::validation},
+                              Word{"val", Split::validation},
+                              Word{"eval", Split::validation},
+                              Word{"dev", Split::validation},
+                              Word{"test", Split::test},
+                              Word{"golden", Split::test}};
 
-constexpr std::array endings = {".jsonl", ".json", ".csv", ".tsv", ".txt", ".gz", ".zst",
-                                ".parquet"};
+constexpr std::array endings = {".jsonl", ".json", ".csv", ".tsv",
+                                ".txt",   ".gz",   ".zst", ".parquet"};
 
-bool is_letter(char c) {
-  return c >= 'a' && c <= 'z';
-}
+bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
 
 struct Match {
   std::size_t at;

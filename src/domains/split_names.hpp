@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which split a file holds, by its name, and which files beside it hold the others.
 #pragma once
 

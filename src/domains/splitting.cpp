@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/splitting.hpp"
 
 #include "domains/records/text_tools.hpp"
@@ -23,7 +24,7 @@ void move(std::vector<SortedRow>& rows, Side from, int first, int last, Side to)
 
 std::uint8_t percentile(const Example& example) {
   const auto stem = example.extra.find("stem");
-  const std::string key = !example.cluster.empty()        ? example.cluster
+  const std::string key = !example.cluster.empty()      ? example.cluster
                           : stem != example.extra.end() ? canonical(stem->second)
                                                         : canonical(example.question);
   const std::uint64_t h = stream_id(key);

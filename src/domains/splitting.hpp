@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which split each row goes to.
 #pragma once
 

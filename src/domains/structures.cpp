@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/structures.hpp"
 
 #include <fmt/format.h>
@@ -60,8 +61,7 @@ int Forest::deep_node(Draw& draw, int tree, int least) const {
 std::string Forest::rules(Draw& draw) const {
   std::vector<std::string> edges;
   for (std::size_t node = 0; node < parent_.size(); ++node)
-    if (parent_[node] >= 0)
-      edges.push_back({letters_[node], letter(parent_[node])});
+    if (parent_[node] >= 0) edges.push_back({letters_[node], letter(parent_[node])});
   draw.shuffle(edges);
   std::string text;
   for (const std::string& edge : edges) text += (text.empty() ? "" : " ") + edge;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The structures behind logic problems, with canonical forms: two problems that differ only in
 // letters or in the order of their premises have the same form.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/checkpoint.hpp"
 
 #include "engine/loader.hpp"
@@ -26,8 +27,7 @@ std::span<const std::byte> bytes_of(const Floats& values) {
 }
 
 TensorToStore tensor(const std::string& name, const Parameter& p, const Floats& values) {
-  const bool vector =
-      p.rows == 1 && (p.name.ends_with("norm.weight") || p.name.ends_with(".bias"));
+  const bool vector = p.rows == 1 && (p.name.ends_with("norm.weight") || p.name.ends_with(".bias"));
   return {name, StoredType::f32,
           vector ? std::vector<std::int64_t>{p.cols} : std::vector<std::int64_t>{p.rows, p.cols},
           bytes_of(values)};
@@ -40,8 +40,8 @@ void read_values(const Safetensors& file, const std::string& name, const Paramet
   if (t == nullptr) throw Error(Errc::run_mismatch, where + " is missing");
   std::int64_t count = 1;
   for (const std::int64_t n : t->shape) count *= n;
-  const bool fits = count == p.size() &&
-                    (p.rows == 1 || t->shape == std::vector<std::int64_t>{p.rows, p.cols});
+  const bool fits =
+      count == p.size() && (p.rows == 1 || t->shape == std::vector<std::int64_t>{p.rows, p.cols});
   if (!fits)
     throw Error(Errc::run_mismatch, where + " has another shape than [" + std::to_string(p.rows) +
                                         ", " + std::to_string(p.cols) + "]");
@@ -109,8 +109,8 @@ void save_parameters(const fs::path& folder, const ParameterSet& parameters,
   fs::remove_all(target, failed);
   fs::rename(partial, target, failed);
   if (failed)
-    throw Error(Errc::io, "save_state: cannot rename to " + target.string() + ": " +
-                              failed.message());
+    throw Error(Errc::io,
+                "save_state: cannot rename to " + target.string() + ": " + failed.message());
 }
 
 void load_parameters(const fs::path& folder, ParameterSet& parameters, bool with_optimizer) {
@@ -122,8 +122,8 @@ void load_parameters(const fs::path& folder, ParameterSet& parameters, bool with
   for (const Parameter& p : loaded.all()) known.insert(p.name);
   for (const auto& [name, ignored] : weights.tensors())
     if (known.count(name) == 0)
-      throw Error(Errc::run_mismatch, weights.path().string() + ": tensor " + name +
-                                          " has no place in this trainer");
+      throw Error(Errc::run_mismatch,
+                  weights.path().string() + ": tensor " + name + " has no place in this trainer");
   loaded.clear_moments();
   if (with_optimizer) {
     const auto moments = Safetensors::open(folder / "optimizer.safetensors");
@@ -133,8 +133,7 @@ void load_parameters(const fs::path& folder, ParameterSet& parameters, bool with
     }
     const auto steps = moments.metadata().find("steps");
     std::int64_t count = -1;
-    if (steps != moments.metadata().end() && !steps->second.empty() &&
-        steps->second.size() < 16 &&
+    if (steps != moments.metadata().end() && !steps->second.empty() && steps->second.size() < 16 &&
         steps->second.find_first_not_of("0123456789") == std::string::npos)
       count = std::stoll(steps->second);
     if (count < 0)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Adapters and optimizer state on disk: PEFT's layout, so that PEFT reads ours and we read PEFT's.
 #pragma once
 

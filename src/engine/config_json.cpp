@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // config.json in Hugging Face's layout.
 #include "engine/loader.hpp"
 #include "xfer/error.hpp"
@@ -69,8 +70,8 @@ void read_rope_parameters(const ConfigReader& reader, const std::string& where, 
   const std::string type = reader.text_or("rope_type", reader.text_or("type", "default"));
   if (type == "default") return;
   if (type != "llama3" && type != "linear")
-    throw Error(Errc::not_available, where + ": rope_type '" + type +
-                                         "' is not known; known: default, linear, llama3");
+    throw Error(Errc::not_available,
+                where + ": rope_type '" + type + "' is not known; known: default, linear, llama3");
   scaling.linear = type == "linear";
   scaling.factor = reader.number_or("factor", scaling.linear ? 1.0 : 8.0);
   if (scaling.linear) return;
@@ -166,8 +167,7 @@ void refuse_what_is_not_supported(const ConfigReader& reader, const std::string&
     if (reader.flag_or(key, false))
       throw Error(Errc::not_available, origin + ": " + key + " is not supported");
   const std::string want = c.is_gemma() ? "gelu_pytorch_tanh" : "silu";
-  const std::string act =
-      reader.text_or("hidden_activation", reader.text_or("hidden_act", want));
+  const std::string act = reader.text_or("hidden_activation", reader.text_or("hidden_act", want));
   if (act != want)
     throw Error(Errc::not_available, origin + ": hidden_act '" + act +
                                          "' is not known for this architecture; known: " + want);
@@ -250,10 +250,10 @@ ModelConfig parse_config(const std::string& text, const std::string& origin) {
   c.heads = reader.integer("num_attention_heads");
   c.kv_heads = reader.integer_or("num_key_value_heads", c.heads);
   // What transformers assumes where the file does not say.
-  const int usual_dim = c.architecture == "qwen3"                ? 128
-                        : c.is_gemma()                           ? 256
-                        : c.heads > 0                            ? c.hidden_size / c.heads
-                                                                 : 0;
+  const int usual_dim = c.architecture == "qwen3" ? 128
+                        : c.is_gemma()            ? 256
+                        : c.heads > 0             ? c.hidden_size / c.heads
+                                                  : 0;
   c.head_dim = reader.integer_or("head_dim", usual_dim);
   c.intermediate_size = reader.integer("intermediate_size");
   c.max_positions = reader.integer_or("max_position_embeddings", c.max_positions);

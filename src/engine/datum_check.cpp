@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/datum_check.hpp"
 
 #include "xfer/error.hpp"
@@ -140,8 +141,8 @@ std::vector<CheckedDatum> check_data(const std::vector<Datum>& data, const Loss&
 
 LossBatch make_batch(const Loss& loss, std::span<const CheckedDatum> data, bool all_logprobs) {
   LossBatch batch;
-  const bool several = std::any_of(data.begin(), data.end(),
-                                   [](const CheckedDatum& d) { return d.columns > 1; });
+  const bool several =
+      std::any_of(data.begin(), data.end(), [](const CheckedDatum& d) { return d.columns > 1; });
   if (several) batch.pass.target_starts.push_back(0);
   const auto matters = [&](const CheckedDatum& d, std::size_t target) {
     return (d.weights.empty() || d.weights[target] != 0.0F) &&

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks training data and turns it into batches for the pass.
 #pragma once
 

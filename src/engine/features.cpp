@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/engine/features.hpp"
 
 #include "engine/checkpoint.hpp"
@@ -43,8 +44,8 @@ void append_means(const Network& network, const PassBatch& batch, const Floats& 
   for (std::size_t s = 0; s + 1 < batch.starts.size(); ++s) {
     std::vector<double> sum(normed.size());
     for (int row = batch.starts[s]; row < batch.starts[s + 1]; ++row) {
-      kernels().rms_norm(residual.data() + std::int64_t{row} * h, network.final_norm.data(), eps,
-                         h, normed.data());
+      kernels().rms_norm(residual.data() + std::int64_t{row} * h, network.final_norm.data(), eps, h,
+                         normed.data());
       for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(normed[i]);
     }
     const double rows = batch.starts[s + 1] - batch.starts[s];
@@ -119,10 +120,8 @@ task<FeatureRows> mean_hidden_states(std::shared_ptr<const Model> model,
 
 struct GradientMeter::State {
   State(std::shared_ptr<const Model> of, const LoraConfig& lora)
-      : model(std::move(of)),
-        parameters(ParameterSet::lora(model->config(), lora)),
-        table(GradientTable::of(model->config(), parameters)),
-        pass(model->runtime().pool()) {
+      : model(std::move(of)), parameters(ParameterSet::lora(model->config(), lora)),
+        table(GradientTable::of(model->config(), parameters)), pass(model->runtime().pool()) {
     std::size_t size = 0;
     for (const LoraPair& pair : parameters.pairs()) size += gradient_of_b(pair).size();
     sum.resize(size);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model's shape from GGUF metadata (ggml-org/ggml, docs/gguf.md; names as ggml-org/llama.cpp
 // writes them).
 #include "engine/loader.hpp"
@@ -53,8 +54,7 @@ public:
     read_experts(c);
     read_tensors(c);
     if (file_.has("tokenizer.ggml.eos_token_id"))
-      c.end_tokens.push_back(static_cast<std::int32_t>(
-          int_of("tokenizer.ggml.eos_token_id")));
+      c.end_tokens.push_back(static_cast<std::int32_t>(int_of("tokenizer.ggml.eos_token_id")));
     c.validate(origin_);
     return c;
   }

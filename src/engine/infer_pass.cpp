@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/infer_pass.hpp"
 
 #include <algorithm>
@@ -38,8 +39,8 @@ void KvCache::copy_from(const KvCache& other, int length) {
 std::int64_t InferPass::bytes(const ModelConfig& c, std::int64_t rows, std::int64_t segments) {
   const std::int64_t q = std::int64_t{c.heads} * c.head_dim;
   const std::int64_t kv = std::int64_t{c.kv_heads} * c.head_dim;
-  std::int64_t row = 3 * std::int64_t{c.hidden_size} + 2 * q + 2 * kv +
-                     3 * std::int64_t{c.intermediate_size};
+  std::int64_t row =
+      3 * std::int64_t{c.hidden_size} + 2 * q + 2 * kv + 3 * std::int64_t{c.intermediate_size};
   if (c.experts.count > 0)
     row += c.experts.per_token *
                (2 * std::int64_t{c.hidden_size} + 3 * std::int64_t{c.experts.intermediate_size}) +
@@ -103,13 +104,14 @@ void InferPass::attention(int layer) {
   const int row_size = shape_.row_size();
   normalise(w.attn_norm);
   linear_forward(
-      pool_, m, normed_.data(), h, w.maps.qkv, runs_,
-      [at](const Adapter& a) -> auto& { return a.layers[at].qkv; }, qkv_.data(), row_size, z_);
+      pool_, m, normed_.data(), h, w.maps.qkv,
+      runs_, [at](const Adapter& a) -> auto& { return a.layers[at].qkv; }, qkv_.data(), row_size,
+      z_);
   for_rows(pool_, m, infer_rows, [&](std::int64_t i, int) { finish_qkv(layer, i); });
   attend(layer);
   linear_forward(
-      pool_, m, attn_.data(), shape_.q_size(), w.maps.o, runs_,
-      [at](const Adapter& a) -> auto& { return a.layers[at].o; }, branch_.data(), h, z_);
+      pool_, m, attn_.data(), shape_.q_size(), w.maps.o,
+      runs_, [at](const Adapter& a) -> auto& { return a.layers[at].o; }, branch_.data(), h, z_);
   add_branch(w.attn_post_norm);
 }
 
@@ -188,8 +190,8 @@ const float* InferPass::logits() {
       [](const Adapter& a) -> auto& { return a.head; }, logits_.data(), c.vocab_size, z_);
   if (c.logit_soft_cap > 0.0)
     pool_.run(count, [&](std::int64_t i, int) {
-      kernel.soft_cap(logits_.data() + i * c.vocab_size, 1.0F,
-                      static_cast<float>(c.logit_soft_cap), c.vocab_size, nullptr);
+      kernel.soft_cap(logits_.data() + i * c.vocab_size, 1.0F, static_cast<float>(c.logit_soft_cap),
+                      c.vocab_size, nullptr);
     });
   return logits_.data();
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Steps of many sequences at once against their caches of keys and values.
 #pragma once
 

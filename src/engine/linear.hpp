@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A linear map with an optional low-rank adapter, forward and backward.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/loader.hpp"
 
 #include "xfer/error.hpp"
@@ -16,8 +17,7 @@ namespace fs = std::filesystem;
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    text += (i ? ", " : "") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
   return text + "]";
 }
 
@@ -232,8 +232,8 @@ LoadedNetwork load_folder(ThreadPool& pool, const fs::path& folder, Storage stor
   const ModelConfig config =
       parse_config(files::read_text(config_file, 1U << 24U), config_file.string());
   const fs::path index = folder / "model.safetensors.index.json";
-  const auto weights = files::Safetensors::open(fs::exists(index) ? index
-                                                                  : folder / "model.safetensors");
+  const auto weights =
+      files::Safetensors::open(fs::exists(index) ? index : folder / "model.safetensors");
   require_room(config, storage, folder.string());
   LoadedNetwork loaded{std::make_shared<Network>(config, storage), {}};
   Sha256 sha = hash_of_config(config, storage);
@@ -252,8 +252,7 @@ LoadedNetwork load_folder(ThreadPool& pool, const fs::path& folder, Storage stor
   return loaded;
 }
 
-LoadedNetwork load_gguf(ThreadPool& pool, const fs::path& path, Storage storage,
-                        bool keep_blocks) {
+LoadedNetwork load_gguf(ThreadPool& pool, const fs::path& path, Storage storage, bool keep_blocks) {
   const auto file = files::Gguf::open(path);
   const ModelConfig config = gguf_config(file);
   // Room for a matrix is asked of the system when it is written to: those of blocks, never.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads models from disk.
 #pragma once
 
@@ -22,8 +23,8 @@ struct LoadedNetwork {
 /// are read when they would not fit.
 LoadedNetwork load_folder(ThreadPool& pool, const std::filesystem::path& folder,
                           Storage storage = Storage::f32);
-/// `keep_blocks` keeps the matrices whose weights are all of one type that `files::read_block` knows
-/// as they are; `storage` is that of the others.
+/// `keep_blocks` keeps the matrices whose weights are all of one type that `files::read_block`
+/// knows as they are; `storage` is that of the others.
 LoadedNetwork load_gguf(ThreadPool& pool, const std::filesystem::path& file,
                         Storage storage = Storage::f32, bool keep_blocks = false);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/engine/local_trainer.hpp"
 
 #include "engine/checkpoint.hpp"
@@ -87,8 +88,7 @@ private:
       throw Error(Errc::invalid_argument, "save_state: '" + name + "' is not a plain name");
     auto work = on_engine(model_->runtime(), [this, &name, with_optimizer] {
       const auto folder = state_folder_ / name;
-      save_parameters(folder, parameters_, model_->config(), lora_, model_->name(),
-                      with_optimizer);
+      save_parameters(folder, parameters_, model_->config(), lora_, model_->name(), with_optimizer);
       return folder.string();
     });
     auto path = co_await std::move(work);

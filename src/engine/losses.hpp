@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The losses, as functions of the log-probabilities of targets.
 #pragma once
 
@@ -54,7 +55,8 @@ struct LossInputs {
 };
 
 /// The loss of targets [first, first + logprobs.size()); sets its derivative by each
-/// log-probability unless `gradient` is empty. A loss that needs whole sequences takes all targets at once.
+/// log-probability unless `gradient` is empty. A loss that needs whole sequences takes all targets
+/// at once.
 double evaluate(const Loss& loss, const LossInputs& inputs, std::size_t first,
                 std::span<const float> logprobs, std::span<float> gradient);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What fits into this machine's memory.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/mlp.hpp"
 
 #include <algorithm>
@@ -28,9 +29,7 @@ struct MlpPass::At {
   int layer;
   int expert = 0;  ///< index among the layer's MLPs
 
-  const LayerWeights& weights() const {
-    return network.layers[static_cast<std::size_t>(layer)];
-  }
+  const LayerWeights& weights() const { return network.layers[static_cast<std::size_t>(layer)]; }
   template <class T>
   auto& mlp(T& maps) const {
     return maps.mlps[static_cast<std::size_t>(expert)];
@@ -61,13 +60,13 @@ void MlpPass::one_forward(const At& at, const AdapterRuns& runs, int rows, const
   sized(state.gate_up, rows, 2 * f);
   sized(act_, rows, f);
   linear_forward(
-      pool_, rows, x, h, at.matrices().gate_up, runs,
-      [&](const Adapter& a) -> auto& { return at.adapter(a).gate_up; }, state.gate_up.data(), 2 * f,
-      state.z_gate_up);
+      pool_, rows, x, h, at.matrices().gate_up,
+      runs, [&](const Adapter& a) -> auto& { return at.adapter(a).gate_up; }, state.gate_up.data(),
+      2 * f, state.z_gate_up);
   activate(pool_, at.network.config.is_gemma(), rows, at.wide(), state.gate_up.data(), act_.data());
   linear_forward(
-      pool_, rows, act_.data(), f, at.matrices().down, runs,
-      [&](const Adapter& a) -> auto& { return at.adapter(a).down; }, out, h, state.z_down);
+      pool_, rows, act_.data(), f, at.matrices().down,
+      runs, [&](const Adapter& a) -> auto& { return at.adapter(a).down; }, out, h, state.z_down);
 }
 
 // Softmax over the experts, then for each row the most probable ones; of equal ones the first.
@@ -169,8 +168,8 @@ void MlpPass::one_backward(const At& at, const Adapter* adapter, const LayerGrad
 }
 
 void MlpPass::expert_backward(const At& at, const Adapter* adapter, const LayerGradients& gradients,
-                              const float* x, const float* d_out, float* d_x,
-                              const MlpState& state, LinearScratch& scratch) {
+                              const float* x, const float* d_out, float* d_x, const MlpState& state,
+                              LinearScratch& scratch) {
   const MlpState::Expert& expert = state.experts[static_cast<std::size_t>(at.expert)];
   if (expert.rows.empty()) return;
   const int h = at.hidden();

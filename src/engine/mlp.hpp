@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The feed-forward part of a layer: one gated MLP, or several of which a router chooses.
 #pragma once
 
@@ -14,7 +15,7 @@ struct MlpState {
     std::vector<int> rows;    ///< those it works on; unused without a router
     std::vector<int> places;  ///< row x experts per token + rank among the row's experts
     Floats gate_up, z_gate_up, z_down;
-    Floats out;               ///< before it is weighted; unused without a router
+    Floats out;  ///< before it is weighted; unused without a router
   };
   std::vector<Expert> experts;  ///< one without a router
   Floats shares;                ///< [row][experts per token], by descending probability

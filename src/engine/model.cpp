@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/engine/model.hpp"
 
 #include "engine/loader.hpp"
@@ -27,9 +28,9 @@ WeightStorage weight_storage(std::string_view name) {
   if (name == "f32") return WeightStorage::f32;
   if (name == "bf16") return WeightStorage::bf16;
   if (name == "bf16_compute") return WeightStorage::bf16_compute;
-  throw Error(Errc::invalid_argument,
-              "model: weights must be blocks, f32, bf16 or bf16_compute (got " + std::string(name) +
-                  ")");
+  throw Error(
+      Errc::invalid_argument,
+      "model: weights must be blocks, f32, bf16 or bf16_compute (got " + std::string(name) + ")");
 }
 
 struct Model::State {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/engine/model.hpp"
 
 #include "xfer/error.hpp"
@@ -107,8 +108,8 @@ void ModelConfig::validate(const std::string& origin) const {
   for (const float divisor : rope_divisors) check.positive("rope_freqs", divisor);
   if (!sliding_layers.empty()) {
     if (sliding_layers.size() != static_cast<std::size_t>(layers))
-      check.refuse("layer_types must name each of the " + std::to_string(layers) +
-                   " layers (got " + std::to_string(sliding_layers.size()) + ")");
+      check.refuse("layer_types must name each of the " + std::to_string(layers) + " layers (got " +
+                   std::to_string(sliding_layers.size()) + ")");
     check.in("sliding_window", sliding_window, 1, 100'000'000);
   }
   check_experts(check, *this);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/network.hpp"
 
 #include <algorithm>
@@ -51,9 +52,8 @@ RopeTable rope_table(const ModelConfig& c, double theta, const RopeScaling& scal
 }
 
 bool has_sliding_rope(const ModelConfig& c) {
-  return c.sliding_rope_theta > 0.0 &&
-         std::find(c.sliding_layers.begin(), c.sliding_layers.end(), true) !=
-             c.sliding_layers.end();
+  return c.sliding_rope_theta > 0.0 && std::find(c.sliding_layers.begin(), c.sliding_layers.end(),
+                                                 true) != c.sliding_layers.end();
 }
 
 int intermediate(const ModelConfig& c, int expert) {
@@ -140,8 +140,7 @@ Network::Network(const ModelConfig& shape, Storage storage) : config(shape) {
 
 std::int64_t Network::bytes(const ModelConfig& c, Storage storage) {
   const std::int64_t table = std::int64_t{4} * table_positions(c) * c.head_dim;
-  return c.parameters() * (storage == Storage::f32 ? 4 : 2) +
-         table * (has_sliding_rope(c) ? 2 : 1);
+  return c.parameters() * (storage == Storage::f32 ? 4 : 2) + table * (has_sliding_rope(c) ? 2 : 1);
 }
 
 AttentionShape Network::attention(int layer) const noexcept {
@@ -149,9 +148,8 @@ AttentionShape Network::attention(int layer) const noexcept {
   shape.heads = config.heads;
   shape.kv_heads = config.kv_heads;
   shape.head_dim = config.head_dim;
-  shape.scale = config.query_scale > 0.0
-                    ? static_cast<float>(config.query_scale)
-                    : 1.0F / std::sqrt(static_cast<float>(config.head_dim));
+  shape.scale = config.query_scale > 0.0 ? static_cast<float>(config.query_scale)
+                                         : 1.0F / std::sqrt(static_cast<float>(config.head_dim));
   shape.soft_cap = static_cast<float>(config.attention_soft_cap);
   shape.window = config.is_sliding(layer) ? config.sliding_window : 0;
   return shape;
@@ -181,8 +179,8 @@ void Network::layer_slots(int i, std::vector<std::pair<std::string, Slot>>& all)
   const float offset = c.is_gemma() ? 1.0F : 0.0F;
   const auto norm = [&](const std::string& name, Floats& values) {
     if (!values.empty())
-      all.emplace_back(at + name, Slot{nullptr, &values, 0, 1, static_cast<int>(values.size()),
-                                       offset});
+      all.emplace_back(at + name,
+                       Slot{nullptr, &values, 0, 1, static_cast<int>(values.size()), offset});
   };
   const auto linear = [&](Module module, PackedMatrix& m, int first, int expert = -1) {
     all.emplace_back(module_name(module, i, expert) + ".weight",
@@ -229,11 +227,10 @@ std::vector<std::pair<std::string, Network::Slot>> Network::slots() {
   all.emplace_back("model.embed_tokens.weight",
                    Slot{&embedding, nullptr, 0, c.vocab_size, c.hidden_size});
   for (int i = 0; i < c.layers; ++i) layer_slots(i, all);
-  all.emplace_back("model.norm.weight", Slot{nullptr, &final_norm, 0, 1, c.hidden_size,
-                                             c.is_gemma() ? 1.0F : 0.0F});
+  all.emplace_back("model.norm.weight",
+                   Slot{nullptr, &final_norm, 0, 1, c.hidden_size, c.is_gemma() ? 1.0F : 0.0F});
   if (!c.tied_head)
-    all.emplace_back("lm_head.weight",
-                     Slot{&untied_head, nullptr, 0, c.vocab_size, c.hidden_size});
+    all.emplace_back("lm_head.weight", Slot{&untied_head, nullptr, 0, c.vocab_size, c.hidden_size});
   return all;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The frozen weights of a model, packed for the engine's matrix products.
 #pragma once
 
@@ -62,9 +63,7 @@ struct Network {
   RopeTable rope;
   RopeTable sliding_rope;  ///< empty when sliding layers use `rope`
 
-  const PackedMatrix& head() const noexcept {
-    return config.tied_head ? embedding : untied_head;
-  }
+  const PackedMatrix& head() const noexcept { return config.tied_head ? embedding : untied_head; }
   const RopeTable& rope_of(int layer) const noexcept {
     return config.is_sliding(layer) && !sliding_rope.cosine.empty() ? sliding_rope : rope;
   }
@@ -92,8 +91,8 @@ struct Network {
     PackedMatrix* matrix = nullptr;
     Floats* vector = nullptr;
     int first = 0;
-    int rows = 0;  ///< outputs; 1 for vectors
-    int cols = 0;  ///< inputs
+    int rows = 0;         ///< outputs; 1 for vectors
+    int cols = 0;         ///< inputs
     float offset = 0.0F;  ///< what lives here is the named weight plus this
     std::int64_t size() const noexcept { return std::int64_t{rows} * cols; }
   };

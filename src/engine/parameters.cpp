@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/parameters.hpp"
 
 #include "xfer/rng.hpp"
@@ -134,8 +135,8 @@ double ParameterSet::step(ThreadPool& pool, const AdamParams& params,
   std::vector<double> squares(pieces.size());
   pool.run(count, [&](std::int64_t i, int) {
     const Piece& piece = pieces[static_cast<std::size_t>(i)];
-    squares[static_cast<std::size_t>(i)] = kernel.sum_squares(
-        parameters_[piece.parameter].grad.data() + piece.first, piece.count);
+    squares[static_cast<std::size_t>(i)] =
+        kernel.sum_squares(parameters_[piece.parameter].grad.data() + piece.first, piece.count);
   });
   double total = 0.0;
   for (const double s : squares) total += s;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trainable tensors with their gradients and optimizer moments.
 #pragma once
 
@@ -31,8 +32,8 @@ struct LoraPair {
   Module module;
   int layer = 0;    ///< 0 for the head
   int expert = -1;  ///< of gate, up and down in a sparse layer
-  int a = -1;     ///< index of A [rank x inputs] among the parameters
-  int b = -1;     ///< index of B [outputs x rank]
+  int a = -1;       ///< index of A [rank x inputs] among the parameters
+  int b = -1;       ///< index of B [outputs x rank]
 };
 
 /// What a trainer trains: a LoRA adapter, or every weight.

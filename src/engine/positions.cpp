@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/engine/positions.hpp"
 
 #include "engine/infer_pass.hpp"
@@ -39,11 +40,10 @@ public:
   bool advance() {
     const std::size_t end = query_.last - 1;  // rows, each of which predicts the next token
     if (done_ == 0 && end > 0)
-      require_memory(
-          KvCache::bytes_per_token(model_->config()) * static_cast<std::int64_t>(end) +
-              InferPass::bytes(model_->config(), rows_per_piece,
-                                       static_cast<std::int64_t>(logit_rows())),
-          "log-probabilities of " + std::to_string(end) + " positions");
+      require_memory(KvCache::bytes_per_token(model_->config()) * static_cast<std::int64_t>(end) +
+                         InferPass::bytes(model_->config(), rows_per_piece,
+                                          static_cast<std::int64_t>(logit_rows())),
+                     "log-probabilities of " + std::to_string(end) + " positions");
     if (done_ + 1 < query_.first) {
       const std::size_t count = std::min(rows_per_piece, query_.first - 1 - done_);
       pass_.run(*model_->network(), {{&cache_, tokens(done_, count), adapter_.get()}});
@@ -76,8 +76,7 @@ private:
     };
     const auto vocab = model_->config().vocab_size;
     const auto outside = [&](std::int64_t token) { return token >= vocab; };
-    if (query_.first < 1 || query_.first > query_.last ||
-        query_.last > query_.tokens.size() + 1)
+    if (query_.first < 1 || query_.first > query_.last || query_.last > query_.tokens.size() + 1)
       refuse("positions out of range");
     if (query_.tokens.size() > static_cast<std::size_t>(model_->network()->positions()))
       refuse(std::to_string(query_.tokens.size()) + " tokens, the model takes " +
@@ -108,8 +107,7 @@ private:
     std::vector<float> scratch(logits.begin(), logits.end());
     float max = 0.0F;
     const float log_sum =
-        std::log(kernels().exp_shift(scratch.data(), 1.0F,
-                                             static_cast<int>(scratch.size()), &max));
+        std::log(kernels().exp_shift(scratch.data(), 1.0F, static_cast<int>(scratch.size()), &max));
     const auto logprob = [&](std::size_t id) { return logits[id] - log_sum - max; };
     for (std::size_t c = 0; c < query_.columns; ++c) {
       const std::int64_t target = query_.targets[row * query_.columns + c];

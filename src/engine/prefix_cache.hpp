@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keys and values of prompts that were computed lately, for prompts that begin alike.
 #pragma once
 

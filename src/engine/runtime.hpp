@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engine's own thread: everything that computes on a model runs there, one piece after another.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests on their way from a waiting coroutine to the engine's thread and back.
 #pragma once
 

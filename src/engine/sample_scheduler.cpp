@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/sample_scheduler.hpp"
 
 #include "engine/memory.hpp"
@@ -24,8 +25,7 @@ std::exception_ptr cancelled_error(const char* what) {
 
 }  // namespace
 
-SampleScheduler::Sequence::Sequence(std::shared_ptr<SampleJob> owner, int number,
-                                    KvCache prefilled)
+SampleScheduler::Sequence::Sequence(std::shared_ptr<SampleJob> owner, int number, KvCache prefilled)
     : job(std::move(owner)), index(static_cast<std::size_t>(number)), cache(std::move(prefilled)),
       rng(job->request.seed, static_cast<std::uint64_t>(number)) {}
 
@@ -131,8 +131,7 @@ void SampleScheduler::score_some() {
     while (!score_queue_.empty()) {
       const auto& next = score_queue_.front();
       const auto size = next->request.tokens.size();
-      if (!jobs.empty() &&
-          (rows + size > rows_per_score || next->adapter != jobs.front()->adapter))
+      if (!jobs.empty() && (rows + size > rows_per_score || next->adapter != jobs.front()->adapter))
         break;
       rows += size;
       jobs.push_back(std::move(score_queue_.front()));
@@ -156,10 +155,10 @@ void SampleScheduler::score_some() {
   std::exception_ptr failure;
   try {
     const Adapter* adapter = jobs.front()->adapter.get();
-    require_memory(TrainPass::activation_bytes(network_->config,
-                                               adapter != nullptr ? adapter->rank : 0,
-                                               static_cast<std::int64_t>(rows), false),
-                   "score of " + std::to_string(rows) + " tokens");
+    require_memory(
+        TrainPass::activation_bytes(network_->config, adapter != nullptr ? adapter->rank : 0,
+                                    static_cast<std::int64_t>(rows), false),
+        "score of " + std::to_string(rows) + " tokens");
     logprobs = score_pass_.run(*network_, adapter, batch, nullptr, LossCall{});
   } catch (...) {
     failure = std::current_exception();
@@ -194,9 +193,8 @@ std::vector<std::shared_ptr<SampleJob>> SampleScheduler::next_jobs() {
     const auto samples = static_cast<std::size_t>(next.request.num_samples);
     const std::int64_t bytes = cache_bytes(next.request);
     const bool first = sequences == 0;  // a request larger than the bounds runs alone
-    if (!first &&
-        (sequences + samples > sequences_max || held_bytes_ + bytes > cache_bytes_max ||
-         rows + prompt.size() > rows_per_prefill))
+    if (!first && (sequences + samples > sequences_max || held_bytes_ + bytes > cache_bytes_max ||
+                   rows + prompt.size() > rows_per_prefill))
       break;
     const std::size_t known = prefixes_.find(next.adapter.get(), prompt);
     const bool later = std::any_of(jobs.begin(), jobs.end(), [&](const auto& job) {
@@ -223,12 +221,12 @@ void SampleScheduler::admit() {
     if (job->cancelled) failure = cancelled_error("sample");
     try {
       if (!failure)
-        require_memory(cache_bytes(job->request) +
-                           InferPass::bytes(network_->config,
-                                            static_cast<std::int64_t>(job->request.prompt.size()),
-                                            job->request.num_samples),
-                       "sample: the caches of " + std::to_string(job->request.num_samples) +
-                           " samples");
+        require_memory(
+            cache_bytes(job->request) +
+                InferPass::bytes(network_->config,
+                                 static_cast<std::int64_t>(job->request.prompt.size()),
+                                 job->request.num_samples),
+            "sample: the caches of " + std::to_string(job->request.num_samples) + " samples");
     } catch (...) {
       failure = std::current_exception();
     }
@@ -331,8 +329,8 @@ void SampleScheduler::release() {
       touched.push_back(s->job);
   std::erase_if(active_, [](const auto& s) { return s->done || s->job->cancelled; });
   for (const auto& job : touched) {
-    const bool running = std::any_of(active_.begin(), active_.end(),
-                                     [&](const auto& s) { return s->job == job; });
+    const bool running =
+        std::any_of(active_.begin(), active_.end(), [&](const auto& s) { return s->job == job; });
     if (running) continue;
     held_bytes_ -= cache_bytes(job->request);
     job->end(job->cancelled ? cancelled_error("sample") : nullptr);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shares one network among all who sample from it: requests join and leave a running batch.
 #pragma once
 

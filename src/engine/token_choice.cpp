@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/token_choice.hpp"
 
 #include "engine/kernels/kernels.hpp"
@@ -13,8 +14,8 @@ ChosenToken choose_token(std::span<float> logits, const SampleRequest& request, 
   const int n = static_cast<int>(logits.size());
   ChosenToken chosen;
   if (request.temperature == 0.0) {
-    chosen.id = static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) -
-                                          logits.begin());
+    chosen.id =
+        static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
     const float best = logits[static_cast<std::size_t>(chosen.id)];
     float max = 0.0F;
     chosen.logprob = best - std::log(kernel.exp_shift(logits.data(), 1.0F, n, &max)) - max;
@@ -37,11 +38,11 @@ ChosenToken choose_token(std::span<float> logits, const SampleRequest& request, 
     };
     std::size_t keep = order.size();
     if (request.top_k > 0) keep = std::min(keep, static_cast<std::size_t>(request.top_k));
-    std::partial_sort(order.begin(),
-                      order.begin() + static_cast<std::ptrdiff_t>(
-                                          request.top_p < 1.0 && request.top_k <= 0 ? order.size()
-                                                                                    : keep),
-                      order.end(), better);
+    std::partial_sort(
+        order.begin(),
+        order.begin() + static_cast<std::ptrdiff_t>(
+                            request.top_p < 1.0 && request.top_k <= 0 ? order.size() : keep),
+        order.end(), better);
     order.resize(keep);
     if (request.top_p < 1.0) {
       double total = 0.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the next token is drawn from logits.
 #pragma once
 

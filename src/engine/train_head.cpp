@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/train_head.hpp"
 
 #include <algorithm>
@@ -6,10 +7,10 @@
 namespace xfer::engine {
 namespace {
 
-constexpr std::int64_t head_row_chunk = 64;             // rows of one piece of row-wise work
-constexpr std::int64_t logit_row_chunk = 8;        // the same for rows of logits
+constexpr std::int64_t head_row_chunk = 64;  // rows of one piece of row-wise work
+constexpr std::int64_t logit_row_chunk = 8;  // the same for rows of logits
 constexpr std::int64_t logit_bytes_max = 64LL << 20U;
-constexpr int head_block = 8'192;                  // vocabulary columns per backward block
+constexpr int head_block = 8'192;  // vocabulary columns per backward block
 
 std::int64_t chunk_rows(const ModelConfig& c, std::int64_t count) {
   return std::clamp<std::int64_t>(logit_bytes_max / (4LL * c.vocab_size), 1,
@@ -146,8 +147,8 @@ std::vector<float> TrainHead::run(const Network& network, const Adapter* adapter
   const auto eps = static_cast<float>(c.rms_eps);
   for_rows(pool_, count, head_row_chunk, [&](std::int64_t i, int) {
     const std::int64_t row = batch.scored_rows[static_cast<std::size_t>(i)];
-    inv_[static_cast<std::size_t>(i)] = kernel.rms_norm(
-        x + row * h, network.final_norm.data(), eps, h, normed_.data() + i * h);
+    inv_[static_cast<std::size_t>(i)] =
+        kernel.rms_norm(x + row * h, network.final_norm.data(), eps, h, normed_.data() + i * h);
   });
   if (gradients != nullptr) d_normed_.resize(static_cast<std::size_t>(count * h));
 

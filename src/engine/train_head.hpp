@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The end of a pass: final norm, logits in chunks, log-probabilities of targets, their gradients.
 #pragma once
 
@@ -47,8 +48,8 @@ public:
   /// `x` are the rows after the last layer. Returns the log-probabilities. With `gradients`, adds
   /// those of the head and the final norm and sets d_x [rows x hidden].
   std::vector<float> run(const Network& network, const Adapter* adapter, const PassBatch& batch,
-                         const float* x, GradientTable* gradients, const LossCall& loss,
-                         float* d_x, LinearScratch& scratch);
+                         const float* x, GradientTable* gradients, const LossCall& loss, float* d_x,
+                         LinearScratch& scratch);
 
   /// Most bytes of logits held at a time.
   static std::int64_t logit_bytes(const ModelConfig& config) noexcept;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/train_pass.hpp"
 
 #include <algorithm>
@@ -30,11 +31,10 @@ std::int64_t TrainPass::activation_bytes(const ModelConfig& c, int rank, std::in
   std::int64_t mlp = 2 * std::int64_t{c.intermediate_size} + 3 * std::int64_t{rank};
   if (c.experts.count > 0) {
     const std::int64_t k = c.experts.per_token;
-    mlp = std::max(mlp, k * (2 * c.experts.intermediate_size + 3 * rank + h + 4) +
-                            c.experts.count);
+    mlp = std::max(mlp, k * (2 * c.experts.intermediate_size + 3 * rank + h + 4) + c.experts.count);
   }
-  const std::int64_t layer = (c.is_gemma() ? 4 : 2) * h + 4 + 2 * q + 2 * kv + qk + c.heads + mlp +
-                             4 * std::int64_t{rank};
+  const std::int64_t layer =
+      (c.is_gemma() ? 4 : 2) * h + 4 + 2 * q + 2 * kv + qk + c.heads + mlp + 4 * std::int64_t{rank};
   const std::int64_t shared = 8 * h + 4 * std::int64_t{c.intermediate_size} + 3 * q;
   return 4 * rows * ((backward ? c.layers : 1) * layer + shared) + 2 * TrainHead::logit_bytes(c);
 }
@@ -93,9 +93,8 @@ void TrainPass::finish_qkv(int layer) {
       float* raw = s.qk.data() + row * heads * dim;
       std::memcpy(raw, x, static_cast<std::size_t>(heads * dim) * sizeof(float));
       for (int h = 0; h < heads; ++h)
-        s.qk_inv[static_cast<std::size_t>(row * heads + h)] =
-            kernel.rms_norm(raw + h * dim, (h < shape_.heads ? w.q_norm : w.k_norm).data(), eps,
-                            dim, x + h * dim);
+        s.qk_inv[static_cast<std::size_t>(row * heads + h)] = kernel.rms_norm(
+            raw + h * dim, (h < shape_.heads ? w.q_norm : w.k_norm).data(), eps, dim, x + h * dim);
     }
     const std::int64_t at = std::int64_t{positions_[static_cast<std::size_t>(row)]} * (dim / 2);
     for (int h = 0; h < heads; ++h)
@@ -127,15 +126,13 @@ void TrainPass::finish_qkv_backward(int layer) {
       kernel.rope(d_head, rope.cosine.data() + place, rope.sine.data() + place, dim, -1.0F);
       if (!norms) continue;
       const bool is_q = h < shape_.heads;
-      float* d_weight = partial.empty() ? nullptr
-                                        : partial.data() + row / pass_rows * 2 * dim +
-                                              (is_q ? 0 : dim);
+      float* d_weight =
+          partial.empty() ? nullptr : partial.data() + row / pass_rows * 2 * dim + (is_q ? 0 : dim);
       float d_raw[1024];  // head_dim is at most 1024
       std::fill_n(d_raw, dim, 0.0F);
-      kernel.rms_norm_backward(d_head, s.qk.data() + (row * heads + h) * dim,
-                               (is_q ? w.q_norm : w.k_norm).data(),
-                               s.qk_inv[static_cast<std::size_t>(row * heads + h)], dim, d_raw,
-                               d_weight);
+      kernel.rms_norm_backward(
+          d_head, s.qk.data() + (row * heads + h) * dim, (is_q ? w.q_norm : w.k_norm).data(),
+          s.qk_inv[static_cast<std::size_t>(row * heads + h)], dim, d_raw, d_weight);
       std::memcpy(d_head, d_raw, static_cast<std::size_t>(dim) * sizeof(float));
     }
   });
@@ -193,8 +190,8 @@ void TrainPass::forward_attention(int layer) {
   normalise(s.input, w.attn_norm, normed_, s.attn_inv);
   resize(s.qkv, shape_.row_size());
   linear_forward(
-      pool_, m, normed_.data(), h, w.maps.qkv, runs_,
-      [at](const Adapter& a) -> auto& { return a.layers[at].qkv; }, s.qkv.data(),
+      pool_, m, normed_.data(), h, w.maps.qkv,
+      runs_, [at](const Adapter& a) -> auto& { return a.layers[at].qkv; }, s.qkv.data(),
       shape_.row_size(), s.z_qkv);
   finish_qkv(layer);
   resize(s.attn_out, shape_.q_size());
@@ -203,8 +200,8 @@ void TrainPass::forward_attention(int layer) {
                     s.log_sums.data(), attention_);
   resize(branch_, h);
   linear_forward(
-      pool_, m, s.attn_out.data(), shape_.q_size(), w.maps.o, runs_,
-      [at](const Adapter& a) -> auto& { return a.layers[at].o; }, branch_.data(), h, s.z_o);
+      pool_, m, s.attn_out.data(), shape_.q_size(), w.maps.o,
+      runs_, [at](const Adapter& a) -> auto& { return a.layers[at].o; }, branch_.data(), h, s.z_o);
   add_branch(w.attn_post_norm, s.attn_branch, s.attn_branch_inv);
 }
 
@@ -224,8 +221,8 @@ void TrainPass::backward_mlp(int layer) {
   const LayerWeights& w = net_->layers[at];
   const LayerGradients& gradients = gradients_->layers[at];
   LayerState& s = state(layer);
-  const float* d = branch_gradient(w.mlp_post_norm, s.mlp_branch, s.mlp_branch_inv,
-                                   gradients.mlp_post_norm);
+  const float* d =
+      branch_gradient(w.mlp_post_norm, s.mlp_branch, s.mlp_branch_inv, gradients.mlp_post_norm);
   normalise(s.middle, w.mlp_norm, normed_, s.mlp_inv);
   resize(d_normed_, net_->config.hidden_size);
   mlp_.backward(*net_, layer, adapter_, gradients, static_cast<int>(rows_), normed_.data(), d,
@@ -244,8 +241,8 @@ void TrainPass::backward_attention(int layer) {
   const int rank = adapter_ != nullptr ? adapter_->rank : 0;
   const float scale = adapter_ != nullptr ? adapter_->scale : 0.0F;
   shape_ = net_->attention(layer);
-  const float* d = branch_gradient(w.attn_post_norm, s.attn_branch, s.attn_branch_inv,
-                                   gradients.attn_post_norm);
+  const float* d =
+      branch_gradient(w.attn_post_norm, s.attn_branch, s.attn_branch_inv, gradients.attn_post_norm);
   resize(d_attn_, shape_.q_size());
   linear_backward(pool_, m, s.attn_out.data(), shape_.q_size(), s.z_o, d, h, w.maps.o,
                   adapter_ != nullptr ? &adapter_->layers[at].o : nullptr, scale, rank,
@@ -307,9 +304,9 @@ std::vector<float> TrainPass::run(const Network& network, const Adapter* adapter
   }
   if (gradients->embedding != nullptr)
     for (std::int64_t row = 0; row < rows_; ++row)
-      kernel.axpy(scale, dx_.data() + row * h, h,
-                  gradients->embedding +
-                      std::int64_t{batch.tokens[static_cast<std::size_t>(row)]} * h);
+      kernel.axpy(
+          scale, dx_.data() + row * h, h,
+          gradients->embedding + std::int64_t{batch.tokens[static_cast<std::size_t>(row)]} * h);
   return logprobs;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One pass over a batch: log-probabilities of targets, and the gradients of a loss on them.
 #pragma once
 
@@ -33,9 +34,9 @@ public:
 
 private:
   struct LayerState {
-    Floats input, middle;          ///< residual stream before attention and before the MLP
-    Floats attn_inv, mlp_inv;      ///< 1 / rms
-    Floats qk, qk_inv;             ///< q and k before their norms
+    Floats input, middle;      ///< residual stream before attention and before the MLP
+    Floats attn_inv, mlp_inv;  ///< 1 / rms
+    Floats qk, qk_inv;         ///< q and k before their norms
     Floats qkv, attn_out, log_sums;
     Floats z_qkv, z_o;
     MlpState mlp;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "atomic_write.hpp"
 
 #include "file_descriptor.hpp"
@@ -52,8 +53,8 @@ private:
     constexpr int attempts_max = 1000;
     int number = -1;
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
-      path = folder / (".xfer-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) +
-                       ".tmp");
+      path = folder /
+             (".xfer-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp");
       number = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       if (number >= 0 || errno != EEXIST) break;
     }

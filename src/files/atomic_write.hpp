@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A file replaced as a whole, from several pieces of memory.
 #pragma once
 

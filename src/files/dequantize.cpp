@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "half.hpp"
 #include "k_quants.hpp"
 #include "xfer/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An open file that closes itself, and the error for when the system refuses.
 #pragma once
 
@@ -15,8 +16,8 @@ namespace xfer::files {
 /// Throws `io` with the file, what was tried and the reason in `errno`.
 [[noreturn]] inline void throw_io(const std::filesystem::path& path, const std::string& what,
                                   int reason = errno) {
-  throw Error(Errc::io, path.string() + ": " + what + ": " +
-                            std::generic_category().message(reason));
+  throw Error(Errc::io,
+              path.string() + ": " + what + ": " + std::generic_category().message(reason));
 }
 
 class FileDescriptor {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/files/gguf.hpp"
 
 #include "gguf_cursor.hpp"
@@ -17,7 +18,19 @@ namespace {
 
 // Numbers of the value kinds in the file.
 enum class Kind : std::uint32_t {
-  u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64,
+  u8,
+  i8,
+  u16,
+  i16,
+  u32,
+  i32,
+  f32,
+  boolean,
+  string,
+  array,
+  u64,
+  i64,
+  f64,
 };
 
 bool read_boolean(GgufCursor& cursor) {
@@ -170,8 +183,8 @@ Placed read_description(GgufCursor& cursor) {
                 to_string(placed.tensor.type) + " blocks of " + std::to_string(block.elements));
   }
   const auto elements = element_count(shape);
-  const auto size = elements ? checked_product(*elements / block.elements, block.bytes)
-                             : std::nullopt;
+  const auto size =
+      elements ? checked_product(*elements / block.elements, block.bytes) : std::nullopt;
   if (!size) cursor.fail("shape too large");
   placed.size = *size;
   return placed;

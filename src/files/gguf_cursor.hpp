@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads a GGUF file from front to back, never past its end.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // 16-bit floats as float32. Both conversions are exact.
 #pragma once
 
@@ -13,7 +14,7 @@ inline float half_to_float(std::uint16_t bits) noexcept {
   const std::uint32_t sign = (bits & 0x8000U) << 16U;
   const std::uint32_t magnitude = bits & 0x7FFFU;
   const std::uint32_t shifted = magnitude << 13U;
-  std::uint32_t result = shifted + 0x38000000U;  // rebias the exponent from 15 to 127
+  std::uint32_t result = shifted + 0x38000000U;              // rebias the exponent from 15 to 127
   if (magnitude >= 0x7C00U) result = shifted | 0x7F800000U;  // infinity and NaN
   if (magnitude < 0x0400U) {                                 // zero and subnormals
     result = std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1p-24F);

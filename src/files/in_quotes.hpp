@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names out of files, made fit for an error message.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "k_quants.hpp"
 
 #include "half.hpp"
@@ -115,8 +116,8 @@ void q6_k_block(const std::uint8_t* in, float* out) noexcept {
     for (int i = 0; i < 32; ++i) {
       const auto signed_scale = static_cast<std::int8_t>(scales[group * 2 + i / 16]);
       const float group_scale = scale * static_cast<float>(signed_scale);
-      const int quant = ((low_part[i] >> low_shift) & 15) |
-                        (((high_part[i] >> high_shift) & 3) << 4);
+      const int quant =
+          ((low_part[i] >> low_shift) & 15) | (((high_part[i] >> high_shift) & 3) << 4);
       out[group * 32 + i] = group_scale * static_cast<float>(quant - 32);
     }
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decoders of the "K" block formats: 256 elements with scales that are quantised themselves.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/files/mapped_file.hpp"
 
 #include "file_descriptor.hpp"
@@ -45,9 +46,8 @@ MappedFile MappedFile::open(const std::filesystem::path& path) {
   if (size == 0) return mapped;  // mmap refuses an empty range
   void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
   if (start == MAP_FAILED) throw_io(path, "cannot map " + std::to_string(size) + " bytes");
-  mapped.owner_ = std::shared_ptr<const void>(start, [size](const void* address) {
-    ::munmap(const_cast<void*>(address), size);
-  });
+  mapped.owner_ = std::shared_ptr<const void>(
+      start, [size](const void* address) { ::munmap(const_cast<void*>(address), size); });
   mapped.bytes_ = {static_cast<const std::byte*>(start), size};
   refuse_lfs_pointer(path, mapped.text());
   return mapped;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/files/safetensors.hpp"
 
 #include "half.hpp"
@@ -101,8 +102,7 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& path)
     if (depth > depth_max) refuse(path, "nested too deeply for an index");
     const auto level = static_cast<std::size_t>(depth);
     if (event == json::parse_event_t::object_start && depth < depth_max) keys[level + 1].clear();
-    if (event == json::parse_event_t::key &&
-        !keys[level].insert(value.get<std::string>()).second) {
+    if (event == json::parse_event_t::key && !keys[level].insert(value.get<std::string>()).second) {
       refuse(path, in_quotes(value.get<std::string>()) + " used twice");
     }
     return true;
@@ -120,8 +120,9 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& path)
   std::map<std::string, std::string> shards;
   for (const auto& [name, shard] : map->items()) {
     if (!shard.is_string() || !is_plain_name(shard.get_ref<const std::string&>())) {
-      refuse(path, "weight_map: " + in_quotes(name) + ": needs the plain name of a file beside the "
-                                                   "index" +
+      refuse(path, "weight_map: " + in_quotes(name) +
+                       ": needs the plain name of a file beside the "
+                       "index" +
                        (shard.is_string() ? ", got " + in_quotes(shard.get<std::string>()) : ""));
     }
     shards.emplace(name, shard.get<std::string>());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "safetensors_header.hpp"
 
 #include "in_quotes.hpp"
@@ -143,9 +144,18 @@ public:
 
 private:
   enum class Place {
-    outside, top,
-    tensor_wanted, tensor, dtype, shape_wanted, shape, offsets_wanted, offsets,
-    metadata_wanted, metadata, metadata_value,
+    outside,
+    top,
+    tensor_wanted,
+    tensor,
+    dtype,
+    shape_wanted,
+    shape,
+    offsets_wanted,
+    offsets,
+    metadata_wanted,
+    metadata,
+    metadata_value,
   };
 
   [[noreturn]] void fail(const std::string& what) const {

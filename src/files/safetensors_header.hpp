@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the JSON header of a safetensors file says, checked as far as the header alone allows.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "atomic_write.hpp"
 #include "in_quotes.hpp"
 #include "safetensors_header.hpp"
@@ -64,8 +65,7 @@ std::string header_of(const std::vector<const TensorToStore*>& order,
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path,
-                       const std::vector<TensorToStore>& tensors,
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorToStore>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   std::vector<const TensorToStore*> order;
   for (const auto& tensor : tensors) {

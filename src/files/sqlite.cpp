@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "files/sqlite.hpp"
 
 #include "xfer/error.hpp"
@@ -96,9 +97,7 @@ bool Statement::is_null(int column) const {
 std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
-double Statement::real(int column) const {
-  return sqlite3_column_double(statement_.get(), column);
-}
+double Statement::real(int column) const { return sqlite3_column_double(statement_.get(), column); }
 std::optional<double> Statement::optional_real(int column) const {
   if (is_null(column)) return std::nullopt;
   return real(column);
@@ -118,10 +117,9 @@ void Sqlite::Close::operator()(sqlite3* handle) const noexcept { sqlite3_close_v
 Sqlite::Sqlite(const std::filesystem::path& path, Mode mode, std::string name)
     : path_(path), name_(std::move(name)) {
   sqlite3* handle = nullptr;
-  const int flags = mode == Mode::read_only ? SQLITE_OPEN_READONLY
-                                            : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const int code =
-      sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_FULLMUTEX, nullptr);
+  const int flags =
+      mode == Mode::read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_FULLMUTEX, nullptr);
   handle_.reset(handle);
   if (!handle)
     throw Error(Errc::out_of_memory, name_ + " " + path.string() + ": SQLite could not start");
@@ -146,8 +144,8 @@ void Sqlite::fail(const std::string& doing) const {
   const int code = sqlite3_extended_errcode(handle_.get());
   std::string hint;
   if ((code & 0xFF) == SQLITE_FULL) hint = "; free some space and run again, nothing is lost";
-  throw Error(code_for(code), name_ + " " + path_.string() + ": " + doing + " failed: " +
-                                  sqlite3_errmsg(handle_.get()) + hint);
+  throw Error(code_for(code), name_ + " " + path_.string() + ": " + doing +
+                                  " failed: " + sqlite3_errmsg(handle_.get()) + hint);
 }
 
 }  // namespace xfer::files

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The little of SQLite's C interface that rooms need, with errors that name the file.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sizes of tensors whose shapes come from a file: nothing here may overflow.
 #pragma once
 

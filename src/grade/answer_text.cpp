@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/answer_text.hpp"
 
 #include "grade/final_answer.hpp"
@@ -8,16 +9,25 @@
 namespace xfer::grade {
 namespace {
 
-constexpr std::array<std::string_view, 12> marks_in_front = {
-    " ", "*", "_", "`", "\"", "'", "$", "\xe2\x80\x98", "\xe2\x80\x99", "\xe2\x80\x9c",
-    "\xe2\x80\x9d", "~"};
+constexpr std::array<std::string_view, 12> marks_in_front = {" ",
+                                                             "*",
+                                                             "_",
+                                                             "`",
+                                                             "\"",
+                                                             "'",
+                                                             "$",
+                                                             "\xe2\x80\x98",
+                                                             "\xe2\x80\x99",
+                                                             "\xe2\x80\x9c",
+                                                             "\xe2\x80\x9d",
+                                                             "~"};
 
-constexpr std::array<std::string_view, 9> tex_commands = {
-    "\\boxed{", "\\fbox{", "\\text{", "\\mathrm{", "\\textbf{", "\\mathbf{", "\\textit{",
-    "\\(", "\\["};
+constexpr std::array<std::string_view, 9> tex_commands = {"\\boxed{",  "\\fbox{",   "\\text{",
+                                                          "\\mathrm{", "\\textbf{", "\\mathbf{",
+                                                          "\\textit{", "\\(",       "\\["};
 
-constexpr std::array<std::pair<char, char>, 3> brackets = {
-    std::pair{'(', ')'}, std::pair{'[', ']'}, std::pair{'{', '}'}};
+constexpr std::array<std::pair<char, char>, 3> brackets = {std::pair{'(', ')'}, std::pair{'[', ']'},
+                                                           std::pair{'{', '}'}};
 
 bool take_front(std::string_view& text) noexcept {
   if (text.empty()) return false;

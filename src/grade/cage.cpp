@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/cage.hpp"
 
 #include "grade/final_answer.hpp"
@@ -40,8 +41,8 @@ std::vector<std::string> find_programs(const std::string& name) {
 std::string find_one(const std::string& name, const std::string& package) {
   const auto found = find_programs(name);
   if (found.empty())
-    throw Error(Errc::not_available, "sandbox: the program '" + name +
-                                         "' is missing; install the package " + package);
+    throw Error(Errc::not_available,
+                "sandbox: the program '" + name + "' is missing; install the package " + package);
   return found.front();
 }
 
@@ -116,9 +117,10 @@ std::vector<std::string> cage_command(const CageTools& tools, const std::string&
   // does not reach.
   for (const char* device : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"})
     append(command, {"--dev-bind", device, device});
-  append(command, {"--proc", "/proc", "--dir", "/work", "--remount-ro", "/", "--chdir", "/work",
-                   "--clearenv", "--setenv", "PATH", "/usr/bin", "--setenv", "LANG", "C.UTF-8",
-                   "--", tools.python, "-I", "-S", "-B", "-c", script});
+  append(command,
+         {"--proc",     "/proc",    "--dir", "/work",    "--remount-ro", "/",    "--chdir", "/work",
+          "--clearenv", "--setenv", "PATH",  "/usr/bin", "--setenv",     "LANG", "C.UTF-8", "--",
+          tools.python, "-I",       "-S",    "-B",       "-c",           script});
   return command;
 }
 

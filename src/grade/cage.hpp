@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What this machine has to build a cage from, and the command line that builds it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/child.hpp"
 
 #include <signal.h>
@@ -14,16 +15,15 @@ namespace {
 class Attributes {
 public:
   Attributes() {
-    if (const int error = ::posix_spawnattr_init(&attributes_))
-      sandbox_fail("cannot start", error);
+    if (const int error = ::posix_spawnattr_init(&attributes_)) sandbox_fail("cannot start", error);
     sigset_t set;
     sigfillset(&set);
     ::posix_spawnattr_setsigdefault(&attributes_, &set);
     sigemptyset(&set);
     ::posix_spawnattr_setsigmask(&attributes_, &set);
     ::posix_spawnattr_setpgroup(&attributes_, 0);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                                 POSIX_SPAWN_SETPGROUP);
+    ::posix_spawnattr_setflags(
+        &attributes_, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
   }
   Attributes(const Attributes&) = delete;
   Attributes& operator=(const Attributes&) = delete;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One child process: started, watched, and surely ended.
 #pragma once
 

@@ -1,8 +1,9 @@
-#include "grade/graders.hpp"
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/answer_text.hpp"
 #include "grade/entities.hpp"
 #include "grade/extra_fields.hpp"
 #include "grade/final_answer.hpp"
+#include "grade/graders.hpp"
 #include "grade/option_reader.hpp"
 
 #include <algorithm>
@@ -45,13 +46,11 @@ public:
   Verdict grade(const Example& example, std::string_view completion) const override {
     const std::size_t n = example.choices.size();
     if (n < 2 || n > choices_max)
-      refuse(name(), example,
-             "needs 2 to 26 choices (got " + std::to_string(n) + ")");
+      refuse(name(), example, "needs 2 to 26 choices (got " + std::to_string(n) + ")");
     const std::string_view answer = trim(example.answer);
-    const std::size_t right =
-        answer.size() == 1 && is_letter(answer[0])
-            ? static_cast<std::size_t>(to_lower(answer[0]) - 'a')
-            : choices_max;
+    const std::size_t right = answer.size() == 1 && is_letter(answer[0])
+                                  ? static_cast<std::size_t>(to_lower(answer[0]) - 'a')
+                                  : choices_max;
     if (right >= n)
       refuse(name(), example,
              "the answer must be a letter from A to " + letter(n - 1) + " (got '" +

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/expression.hpp"
 #include "grade/final_answer.hpp"
 #include "grade/graders.hpp"

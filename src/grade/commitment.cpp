@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/commitment.hpp"
 
 #include "grade/answer_text.hpp"
@@ -12,12 +13,12 @@ namespace xfer::grade {
 namespace {
 
 constexpr std::array<std::string_view, 4> nouns = {"answer", "choice", "option", "conclusion"};
-constexpr std::array<std::string_view, 8> links = {"is", "are", "be", "was", "would", "should",
-                                                   "must", "therefore"};
+constexpr std::array<std::string_view, 8> links = {"is",    "are",    "be",   "was",
+                                                   "would", "should", "must", "therefore"};
 constexpr std::array<std::string_view, 7> verbs = {"choose", "pick",  "select", "choosing",
                                                    "answer", "guess", "chose"};
-constexpr std::array<std::string_view, 6> denials = {"not", "neither", "none", "never", "n't",
-                                                     "isn't"};
+constexpr std::array<std::string_view, 6> denials = {"not",   "neither", "none",
+                                                     "never", "n't",     "isn't"};
 constexpr std::array<std::string_view, 12> fillers = {
     "option", "choice", "letter", "the",    "likely",    "probably",
     "most",   "simply", "thus",   "answer", "therefore", "definitely"};
@@ -34,8 +35,8 @@ public:
 
   std::size_t at() const noexcept { return at_; }
   void skip_blanks() noexcept {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '*' ||
-                                  text_[at_] == '_'))
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '*' || text_[at_] == '_'))
       ++at_;
   }
   /// The word here, apostrophes included; "" when there is none.
@@ -187,8 +188,7 @@ std::vector<Commitment> find_commitments(std::string_view text) { return Finder(
 
 std::string_view strip_filler(std::string_view rest) noexcept {
   for (const std::string_view word : fillers)
-    if (const std::size_t n = spells(rest, word); n > 0 && n < rest.size())
-      return rest.substr(n);
+    if (const std::size_t n = spells(rest, word); n > 0 && n < rest.size()) return rest.substr(n);
   return rest;
 }
 

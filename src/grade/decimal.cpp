@@ -1,10 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/decimal.hpp"
 
 #include "grade/answer_text.hpp"
 
 namespace xfer::grade {
 namespace {
-
 
 std::size_t digits_end(std::string_view text, std::size_t at) noexcept {
   while (at < text.size() && is_digit(text[at])) ++at;
@@ -60,8 +60,8 @@ std::optional<NumberToken> find_number(std::string_view text, std::size_t from) 
   std::size_t at = from;
   while (at < text.size() && !is_digit(text[at])) ++at;
   if (at >= text.size()) return std::nullopt;
-  const bool bare_fraction = at > from && text[at - 1] == '.' &&
-                             (at < 2 || !is_digit(text[at - 2]));  // ".5"
+  const bool bare_fraction =
+      at > from && text[at - 1] == '.' && (at < 2 || !is_digit(text[at - 2]));  // ".5"
   const std::size_t first = bare_fraction ? at - 1 : at;
   const std::size_t whole = bare_fraction ? first : whole_end(text, first);
   std::size_t end = whole;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers inside prose, compared as exact decimals.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // File descriptors that close themselves, for talking with child processes.
 #pragma once
 

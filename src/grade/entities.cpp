@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/entities.hpp"
 
 #include "grade/answer_text.hpp"

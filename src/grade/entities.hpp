@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names of things, compared as people mean them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answers that are names: one of them, or a list.
 #include "grade/answer_text.hpp"
 #include "grade/commitment.hpp"

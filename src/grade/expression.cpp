@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/expression.hpp"
 
 #include "grade/answer_text.hpp"
@@ -28,9 +29,7 @@ public:
   }
 
 private:
-  [[noreturn]] static void fail(std::string reason) {
-    throw ExpressionFault{std::move(reason)};
-  }
+  [[noreturn]] static void fail(std::string reason) { throw ExpressionFault{std::move(reason)}; }
   [[noreturn]] void fail_here() const {
     if (at_ >= text_.size()) fail("expression ends too early");
     const char c = text_[at_];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Integer expressions as models write them, evaluated without any interpreter.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/extra_fields.hpp"
 
 #include "xfer/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a grader reads of an example besides its answer; all of it is JSON text or plain text.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The answer behind the last '#': how the procedural domains end a solution.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/grade/grader.hpp"
 
 #include "grade/graders.hpp"

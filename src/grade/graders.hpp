@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The graders behind Grader::make.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HumanEval (Chen et al. 2021, arXiv 2107.03374): the completion of a function.
 #include "grade/answer_text.hpp"
 #include "grade/extra_fields.hpp"
@@ -40,8 +41,7 @@ std::string raw_program(const std::string& prompt, std::string_view completion) 
 std::string lenient_program(const std::string& prompt, std::string_view completion,
                             const std::string& entry_point) {
   const ExtractedCode extracted = extract_python(completion);
-  const std::string_view code =
-      extracted.marked ? std::string_view(extracted.code) : completion;
+  const std::string_view code = extracted.marked ? std::string_view(extracted.code) : completion;
   if (find_definition(code, entry_point) == std::string_view::npos)
     return raw_program(prompt, code);
   const std::size_t header = find_definition(prompt, entry_point);
@@ -70,8 +70,9 @@ public:
     const std::string& test = text_field(name(), example, "test");
     const std::string& entry_point = text_field(name(), example, "entry_point");
     if (!is_identifier(entry_point))
-      refuse(name(), example, "field 'entry_point' must be the name of a function (got '" +
-                                  entry_point.substr(0, 40) + "')");
+      refuse(name(), example,
+             "field 'entry_point' must be the name of a function (got '" +
+                 entry_point.substr(0, 40) + "')");
     Verdict verdict;
     verdict.extracted = verdict.strict_extracted = !trim(completion).empty();
     verdict.answer = std::string(completion);

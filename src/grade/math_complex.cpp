@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/math_complex.hpp"
 
 #include <boost/math/constants/constants.hpp>

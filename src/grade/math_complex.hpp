@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Complex numbers of 50 digits; principal values.
 #pragma once
 
@@ -5,9 +6,8 @@
 
 namespace xfer::grade {
 
-using Real =
-    boost::multiprecision::number<boost::multiprecision::cpp_bin_float<50>,
-                                  boost::multiprecision::et_off>;
+using Real = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<50>,
+                                           boost::multiprecision::et_off>;
 
 struct Complex {
   Real re = 0;

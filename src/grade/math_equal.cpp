@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/grade/math.hpp"
 
 #include "grade/answer_text.hpp"
@@ -159,13 +160,16 @@ std::optional<Comparison> comparison(const Part& left, char sense, const Part& r
 bool same_comparison(const Comparison& a, const Comparison& b) {
   if (a.sense != b.sense) return false;
   std::optional<MathValue> factor;
-  return at_all_points(a.difference, b.difference, [&](const MathValue& x, const MathValue& y) {
-    if (is_zero(x) || is_zero(y)) return is_zero(x) && is_zero(y);
-    const MathValue ratio = quotient(x, y);
-    if ((a.sense == '<' || a.sense == 'l') && !is_positive(ratio)) return false;
-    if (!factor) factor = ratio;
-    return same_value(*factor, ratio);
-  }) && factor.has_value();
+  return at_all_points(a.difference, b.difference,
+                       [&](const MathValue& x, const MathValue& y) {
+                         if (is_zero(x) || is_zero(y)) return is_zero(x) && is_zero(y);
+                         const MathValue ratio = quotient(x, y);
+                         if ((a.sense == '<' || a.sense == 'l') && !is_positive(ratio))
+                           return false;
+                         if (!factor) factor = ratio;
+                         return same_value(*factor, ratio);
+                       }) &&
+         factor.has_value();
 }
 
 bool same_steps(const Part& a, const Part& b, bool backwards) {

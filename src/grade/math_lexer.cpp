@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/math_lexer.hpp"
 
 #include "grade/answer_text.hpp"
@@ -62,8 +63,16 @@ private:
   bool sign(char c) {
     ++at_;
     switch (c) {
-      case '(': case '[': ++depth_; add_sign(c); return true;
-      case ')': case ']': --depth_; add_sign(c); return true;
+      case '(':
+      case '[':
+        ++depth_;
+        add_sign(c);
+        return true;
+      case ')':
+      case ']':
+        --depth_;
+        add_sign(c);
+        return true;
       case '*':
         if (peek() == '*') {
           ++at_;
@@ -84,12 +93,25 @@ private:
         if (peek() == '=') ++at_;
         add_sign('=');
         return true;
-      case '\'': case '"': return prime();
-      case '{': case '}': case '+': case '-': case '/': case '^': case '_': case '|': case '<':
-      case '>': case ',': case ';': case ':': case '%': case '&':
-        add_sign(c);
-        return true;
-      case '.': case '?': return trim(rest()).empty();  // the end of a sentence
+      case '\'':
+      case '"': return prime();
+      case '{':
+      case '}':
+      case '+':
+      case '-':
+      case '/':
+      case '^':
+      case '_':
+      case '|':
+      case '<':
+      case '>':
+      case ',':
+      case ';':
+      case ':':
+      case '%':
+      case '&': add_sign(c); return true;
+      case '.':
+      case '?': return trim(rest()).empty();  // the end of a sentence
       default: return false;
     }
   }
@@ -168,9 +190,9 @@ private:
   bool unicode() {
     using Named = std::pair<std::string_view, std::string_view>;
     constexpr std::array<Named, 9> symbols = {
-        Named{"\xe2\x88\x9e", "inf"}, Named{"\xcf\x80", "pi"}, Named{"\xce\xb8", "theta"},
-        Named{"\xce\xb1", "alpha"}, Named{"\xce\xb2", "beta"}, Named{"\xce\xbb", "lambda"},
-        Named{"\xc2\xb2", "^2"}, Named{"\xc2\xb3", "^3"}, Named{"\xe2\x88\x9a", "sqrt"}};
+        Named{"\xe2\x88\x9e", "inf"}, Named{"\xcf\x80", "pi"},   Named{"\xce\xb8", "theta"},
+        Named{"\xce\xb1", "alpha"},   Named{"\xce\xb2", "beta"}, Named{"\xce\xbb", "lambda"},
+        Named{"\xc2\xb2", "^2"},      Named{"\xc2\xb3", "^3"},   Named{"\xe2\x88\x9a", "sqrt"}};
     for (const auto& [bytes, name] : symbols) {
       if (!rest().starts_with(bytes)) continue;
       at_ += bytes.size();
@@ -217,7 +239,7 @@ private:
       add(Kind::word, low);
     } else if (run.size() == 1) {
       add_letter(run[0]);
-    } else if (run == "U" ) {
+    } else if (run == "U") {
       add_sign('U');
     } else {
       split(run);
@@ -300,15 +322,28 @@ private:
     const char c = peek();
     ++at_;
     switch (c) {
-      case '{': ++depth_; add_sign('S'); return true;
-      case '}': --depth_; add_sign('T'); return true;
+      case '{':
+        ++depth_;
+        add_sign('S');
+        return true;
+      case '}':
+        --depth_;
+        add_sign('T');
+        return true;
       case '%': add_sign('%'); return true;
       case '|': add_sign('|'); return true;
       case '\\': add_sign('R'); return true;
-      case '!': case ',': case ';': case ':': case ' ': case '$': case '\n': case '(': case ')':
-      case '[': case ']':
-        space_ = true;
-        return true;
+      case '!':
+      case ',':
+      case ';':
+      case ':':
+      case ' ':
+      case '$':
+      case '\n':
+      case '(':
+      case ')':
+      case '[':
+      case ']': space_ = true; return true;
       default: return false;
     }
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LaTeX or plain mathematics as a list of tokens.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/math_tree_builder.hpp"
 
 #include <algorithm>
@@ -137,8 +138,7 @@ private:
   bool is_proper_fraction(std::size_t number, std::size_t node, std::size_t from) const {
     const MathNode& n = tree_[node];
     const auto whole = [&](std::size_t kid) {
-      return tree_[kid].kind == Kind::number &&
-             tree_[kid].name.find('.') == std::string::npos;
+      return tree_[kid].kind == Kind::number && tree_[kid].name.find('.') == std::string::npos;
     };
     const MathNode& left = tree_[number];
     return n.kind == Kind::divide && whole(n.kids[0]) && whole(n.kids[1]) &&
@@ -150,7 +150,10 @@ private:
     if (!more()) return false;
     const Token& token = tokens_[at_];
     switch (token.kind) {
-      case Tok::number: case Tok::symbol: case Tok::constant: case Tok::word: return true;
+      case Tok::number:
+      case Tok::symbol:
+      case Tok::constant:
+      case Tok::word: return true;
       case Tok::command: return token.text != "end";
       case Tok::sign:
         if (token.is('|')) return bars_ == 0;
@@ -384,8 +387,7 @@ private:
                          tree_[tree_[exponent_node].kids[0]].name == "1";
     std::vector<std::size_t> kids{argument};
     if (based) kids.push_back(base);
-    const std::size_t value =
-        make(Kind::function, (inverse ? "arc" : "") + name, std::move(kids));
+    const std::size_t value = make(Kind::function, (inverse ? "arc" : "") + name, std::move(kids));
     return powered && !inverse ? make(Kind::power, "", {value, exponent_node}) : value;
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/math_text.hpp"
 
 #include "grade/answer_text.hpp"
@@ -97,7 +98,7 @@ std::optional<std::string_view> announced(std::string_view text) {
 std::string plain_form(std::string_view text) {
   static constexpr std::array<std::string_view, 15> dropped = {
       "\\left", "\\right", "\\text", "\\mbox", "\\textbf", "\\mathrm", "\\displaystyle", "\\!",
-      "\\,", "\\;", "\\:", "\\ ", "\\$", "\\boxed", "\\dfrac"};
+      "\\,",    "\\;",     "\\:",    "\\ ",    "\\$",      "\\boxed",  "\\dfrac"};
   std::string plain;
   text = trim(text);
   while (!text.empty()) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answers to mathematical questions, inside prose.
 #pragma once
 

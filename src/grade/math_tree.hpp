@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A mathematical expression as a tree.
 #pragma once
 
@@ -10,28 +11,28 @@
 namespace xfer::grade {
 
 enum class MathKind {
-  number,      ///< `name` is its decimal literal
-  symbol,      ///< a variable, infinity, or a word
-  constant,    ///< pi, e, i
-  add,         ///< of any number of kids; likewise multiply
+  number,    ///< `name` is its decimal literal
+  symbol,    ///< a variable, infinity, or a word
+  constant,  ///< pi, e, i
+  add,       ///< of any number of kids; likewise multiply
   multiply,
   negate,
   divide,
   power,
-  root,        ///< kids: radicand, index
-  function,    ///< `name` of kid 0; log may have its base as kid 1
+  root,      ///< kids: radicand, index
+  function,  ///< `name` of kid 0; log may have its base as kid 1
   factorial,
   binomial,
   absolute,
   plus_minus,  ///< kid 0 +- kid 1; `name` is "+" or, for -+, "-"
   percent,
-  based,       ///< the digits `name` in the base that is kid 0
-  list,        ///< separated by commas without brackets
+  based,  ///< the digits `name` in the base that is kid 0
+  list,   ///< separated by commas without brackets
   set,
-  tuple,       ///< `name` holds its two brackets, as in "(]"
-  matrix,      ///< rows one after the other; `name` is the number of columns
-  relation,    ///< kids joined by the operators in `name`, one character each: = < > l g n e
-  join,        ///< union of its kids
+  tuple,     ///< `name` holds its two brackets, as in "(]"
+  matrix,    ///< rows one after the other; `name` is the number of columns
+  relation,  ///< kids joined by the operators in `name`, one character each: = < > l g n e
+  join,      ///< union of its kids
 };
 
 struct MathNode {

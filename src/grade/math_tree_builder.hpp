@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the parser of mathematics stands on: the tokens in front of it and the tree behind it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/math_value.hpp"
 
 #include <cstdint>
@@ -9,9 +10,8 @@
 namespace xfer::grade {
 namespace {
 
-using Integer =
-    boost::multiprecision::number<boost::multiprecision::cpp_int_backend<>,
-                                  boost::multiprecision::et_off>;
+using Integer = boost::multiprecision::number<boost::multiprecision::cpp_int_backend<>,
+                                              boost::multiprecision::et_off>;
 using Kind = MathKind;
 
 /// Steps for a function of 50 digits; a sum or product costs one.
@@ -161,7 +161,8 @@ private:
 
   MathValue combine(const MathNode& node, const std::vector<MathValue>& kids) {
     switch (node.kind) {
-      case Kind::add: case Kind::multiply: {
+      case Kind::add:
+      case Kind::multiply: {
         MathValue total = kids[0];
         for (std::size_t i = 1; i < kids.size(); ++i) {
           if (std::holds_alternative<NoValue>(total)) return total;
@@ -227,8 +228,7 @@ private:
     if (is_zero(radicand)) return Rational(0);
     if (n && *n % 2 == 1 && z.im == 0 && z.re < 0) {
       const MathValue positive = power(Complex{-z.re, 0}, Rational(1, *n));
-      return std::holds_alternative<NoValue>(positive) ? positive
-                                                       : product(positive, Rational(-1));
+      return std::holds_alternative<NoValue>(positive) ? positive : product(positive, Rational(-1));
     }
     const MathValue inverse = ratio(Rational(1), index);
     return std::holds_alternative<NoValue>(inverse) ? inverse : power(radicand, inverse);

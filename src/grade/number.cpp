@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Measured quantities: solubility, lipophilicity, energies.
 #include "grade/answer_text.hpp"
 #include "grade/commitment.hpp"
@@ -155,14 +156,15 @@ public:
   Verdict grade(const Example& example, std::string_view completion) const override {
     const auto gold = leading_decimal(trim(example.answer));
     if (!gold)
-      refuse(name(), example, "the answer must be a decimal number (got '" +
-                                  example.answer.substr(0, 40) + "')");
+      refuse(name(), example,
+             "the answer must be a decimal number (got '" + example.answer.substr(0, 40) + "')");
     double margin = gold->half_unit;
     if (const auto field = example.extra.find("relative_tolerance"); field != example.extra.end()) {
       const auto tolerance = leading_decimal(trim(field->second));
       if (!tolerance || tolerance->value < 0.0)
-        refuse(name(), example, "field 'relative_tolerance' must be a number of at least 0 (got '" +
-                                    field->second.substr(0, 40) + "')");
+        refuse(name(), example,
+               "field 'relative_tolerance' must be a number of at least 0 (got '" +
+                   field->second.substr(0, 40) + "')");
       margin = tolerance->value * std::abs(gold->value);
     }
     const auto agrees = [&](const std::optional<Decimal>& number) {

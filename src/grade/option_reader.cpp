@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/option_reader.hpp"
 
 #include "grade/answer_text.hpp"
@@ -47,8 +48,7 @@ bool denied(std::string_view before) {
 
 }  // namespace
 
-OptionReader::OptionReader(std::vector<std::string> options, bool lettered)
-    : lettered_(lettered) {
+OptionReader::OptionReader(std::vector<std::string> options, bool lettered) : lettered_(lettered) {
   for (const std::string& option : options) {
     plain_.emplace_back(trim(option));
     bare_.emplace_back(strip_decoration(option));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which of a fixed set of answers a text gives.
 #pragma once
 

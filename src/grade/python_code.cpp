@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/python_code.hpp"
 
 #include "grade/final_answer.hpp"
@@ -53,8 +54,7 @@ std::optional<std::string_view> first_block(std::string_view text) {
   if (fences.size() % 2 == 1 && fences[0].info.empty() && looks_like_code(before)) return before;
 
   const auto body = [&](std::size_t open) {
-    const std::size_t end =
-        open + 1 < fences.size() ? fences[open + 1].line_start : text.size();
+    const std::size_t end = open + 1 < fences.size() ? fences[open + 1].line_start : text.size();
     return text.substr(fences[open].body_start, end - fences[open].body_start);
   };
   for (std::size_t open = 0; open < fences.size(); ++open)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program inside a model's answer.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/grade/sandbox.hpp"
 
 #include "grade/cage.hpp"
@@ -39,9 +40,8 @@ std::string make_payload(const SandboxProgram& program, const SandboxLimits& lim
                          const std::string& nonce) {
   // Four more than threads: the program itself and the processes above it count too.
   std::string text = std::to_string(limits.cpu_time.count()) + " " +
-                     std::to_string(limits.memory_bytes) + " " +
-                     std::to_string(limits.file_bytes) + " " +
-                     std::to_string(limits.threads + 4) + " " + nonce + " " +
+                     std::to_string(limits.memory_bytes) + " " + std::to_string(limits.file_bytes) +
+                     " " + std::to_string(limits.threads + 4) + " " + nonce + " " +
                      std::to_string(program.code.size());
   for (const std::string& check : program.checks) text += " " + std::to_string(check.size());
   text += "\n" + program.code;
@@ -63,10 +63,9 @@ std::string describe_signal(int number) {
 SandboxRun interpret(WorkerOutcome&& outcome, const std::string& nonce) {
   const std::string_view report = outcome.report;
   if (!report.starts_with("S\n"))
-    throw Error(Errc::not_available,
-                "sandbox: the cage did not take on its limits" +
-                    (outcome.timed_out ? std::string(" in time")
-                                       : ": " + outcome.err.substr(0, 300)));
+    throw Error(Errc::not_available, "sandbox: the cage did not take on its limits" +
+                                         (outcome.timed_out ? std::string(" in time")
+                                                            : ": " + outcome.err.substr(0, 300)));
   SandboxRun run;
   const std::string_view verdict = report.substr(2, report.find('\n', 2) - 2);
   if (verdict == "P" + nonce) {
@@ -160,8 +159,8 @@ PoolOrFault start_pool() {
     limits.wall_time = std::chrono::seconds(60);
     const SandboxRun run = run_in(*result.pool, self_test(), limits);
     if (run.end != SandboxEnd::completed)
-      result.fault = "sandbox: this machine's cage does not hold (" + run.failure +
-                     "); refusing to run code";
+      result.fault =
+          "sandbox: this machine's cage does not hold (" + run.failure + "); refusing to run code";
   } catch (const Error& error) {
     result.fault = error.what();
   }

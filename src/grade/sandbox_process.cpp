@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/sandbox_process.hpp"
 
 #include "grade/child.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One short child process of our own choice: started, read, timed, and surely ended.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A warm cage: started once, it runs one program after the other.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/worker_pool.hpp"
 
 #include "xfer/error.hpp"

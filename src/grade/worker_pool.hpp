@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Warm cages, as many as are in use at a time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Python that waits in a warm cage and runs one program after the other.
 #pragma once
 

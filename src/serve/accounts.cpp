@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/accounts.hpp"
 
 #include "xfer/error.hpp"
@@ -30,10 +31,8 @@ Accounts::Accounts(const std::vector<std::string>& keys) {
     if (key.empty()) throw Error(Errc::invalid_argument, "serve: an API key is empty");
     const auto digest = digest_of(key);
     // The name must not help to check guesses of the key: a digest of the digest's half.
-    const auto name = Sha256()
-                          .update("account\n")
-                          .update(hex_of(digest.data(), digest.size() / 2))
-                          .digest();
+    const auto name =
+        Sha256().update("account\n").update(hex_of(digest.data(), digest.size() / 2)).digest();
     entries_.push_back({digest, "account-" + hex_of(name.data(), 6)});
   }
 }

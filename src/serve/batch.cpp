@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/batch.hpp"
 
 #include "files/in_quotes.hpp"
@@ -119,8 +120,8 @@ Batch read_batch(std::string_view body, bool compressed, std::size_t bytes_max) 
   if (batch.turn.model_id.empty()) {
     const auto turn = tinker::read_binary_turn(body);
     if (!turn)
-      throw Error(Errc::bad_data, batch.refusal.empty() ? "forward_backward: no model is named"
-                                                        : batch.refusal);
+      throw Error(Errc::bad_data,
+                  batch.refusal.empty() ? "forward_backward: no model is named" : batch.refusal);
     batch.turn = *turn;
   }
   if (batch.turn.seq_id < 1)

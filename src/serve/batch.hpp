@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Training data: from the wire to the engine, and results back.
 #pragma once
 

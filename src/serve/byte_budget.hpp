@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A limit on what is held in memory for strangers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/checkpoints.hpp"
 
 #include "files/in_quotes.hpp"
@@ -26,8 +27,8 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
 }
 
 [[noreturn]] void fail(const fs::path& path, int code) {
-  throw Error(Errc::io, "serve: cannot move a checkpoint to " + path.string() + ": " +
-                            std::strerror(code));
+  throw Error(Errc::io,
+              "serve: cannot move a checkpoint to " + path.string() + ": " + std::strerror(code));
 }
 
 }  // namespace

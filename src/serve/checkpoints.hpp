@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Saved adapters: their folders on disk and their rows in the database.
 #pragma once
 

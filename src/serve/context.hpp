@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all parts of the service share.
 #pragma once
 
@@ -64,8 +65,8 @@ task<std::invoke_result_t<Work>> worker_task(Work work) {
 template <class Work>
 task<std::invoke_result_t<Work>> on_worker(Context& context, Work work) {
   auto inner = worker_task(std::move(work));
-  auto result = co_await boost::asio::co_spawn(context.workers, std::move(inner),
-                                               boost::asio::use_awaitable);
+  auto result =
+      co_await boost::asio::co_spawn(context.workers, std::move(inner), boost::asio::use_awaitable);
   co_return result;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/futures.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -16,8 +17,7 @@ constexpr std::size_t overhead = 512;
 }  // namespace
 
 Futures::Futures(asio::any_io_executor executor, FutureLimits limits)
-    : executor_(std::move(executor)),
-      limits_(limits),
+    : executor_(std::move(executor)), limits_(limits),
       first_number_(std::chrono::duration_cast<std::chrono::microseconds>(
                         std::chrono::system_clock::now().time_since_epoch())
                         .count()),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Results that clients ask for later, and again.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests as the service sees them, and its answers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/http.hpp"
 #include "tinker/wire/server_answers.hpp"
 #include "xfer/error.hpp"
@@ -245,8 +246,8 @@ task<HttpAnswer> BeastServer::answer_to(std::shared_ptr<Connection> connection, 
                                   asio::redirect_error(asio::use_awaitable, failed));
   co_await std::move(reading);
   if (failed == http::error::body_limit)
-    co_return refusal(413, "the body has more than the allowed " + std::to_string(bytes_max) +
-                               " bytes");
+    co_return refusal(413,
+                      "the body has more than the allowed " + std::to_string(bytes_max) + " bytes");
   if (failed) throw boost::system::system_error(failed);
   body_read = true;
   c.stream.expires_never();

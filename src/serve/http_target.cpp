@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/http.hpp"
 
 #include <algorithm>
@@ -56,10 +57,12 @@ std::optional<HttpHead> parse_target(std::string_view target) {
       if (pair.empty()) return;
       const std::size_t equals = std::min(pair.find('='), pair.size());
       auto name = percent_decoded(pair.substr(0, equals));
-      auto value = percent_decoded(
-          equals < pair.size() ? pair.substr(equals + 1) : std::string_view());
-      if (!name || !value) fine = false;
-      else head.query.emplace_back(std::move(*name), std::move(*value));
+      auto value =
+          percent_decoded(equals < pair.size() ? pair.substr(equals + 1) : std::string_view());
+      if (!name || !value)
+        fine = false;
+      else
+        head.query.emplace_back(std::move(*name), std::move(*value));
     });
   }
   if (!fine) return std::nullopt;

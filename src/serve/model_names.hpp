@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What clients may call the model that is served.
 #pragma once
 
@@ -18,8 +19,8 @@ inline void check_model_name(const ServeOptions& options, const std::string& nam
     return;
   std::string all = files::in_quotes(options.model_name);
   for (const std::string& alias : options.model_aliases) all += ", " + files::in_quotes(alias);
-  throw Error(Errc::invalid_argument, "base_model " + files::in_quotes(name) +
-                                          " is not served here; allowed: " + all);
+  throw Error(Errc::invalid_argument,
+              "base_model " + files::in_quotes(name) + " is not served here; allowed: " + all);
 }
 
 }  // namespace xfer::serve

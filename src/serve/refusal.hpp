@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests that are not carried out.
 #pragma once
 
@@ -22,15 +23,11 @@ private:
 inline Refusal not_found(const std::string& message) {
   return Refusal(404, Errc::invalid_argument, message);
 }
-inline Refusal gone(const std::string& message) {
-  return Refusal(410, Errc::unavailable, message);
-}
+inline Refusal gone(const std::string& message) { return Refusal(410, Errc::unavailable, message); }
 inline Refusal too_many(const std::string& message) {
   return Refusal(429, Errc::rate_limited, message);
 }
-inline Refusal stopping() {
-  return Refusal(503, Errc::unavailable, "the server is stopping");
-}
+inline Refusal stopping() { return Refusal(503, Errc::unavailable, "the server is stopping"); }
 
 /// The HTTP status of any failure.
 inline int status_of(const Error& error) {

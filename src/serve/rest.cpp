@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/rest.hpp"
 
 #include "files/in_quotes.hpp"
@@ -34,8 +35,8 @@ std::int64_t number_in(const HttpHead& head, const std::string& name, std::int64
     const char* const end = text.data() + text.size();
     const auto read = std::from_chars(text.data(), end, value);
     if (read.ec != std::errc() || read.ptr != end || value < 0)
-      throw Error(Errc::bad_data, name + " must be a number from 0 (got " +
-                                      files::in_quotes(text) + ")");
+      throw Error(Errc::bad_data,
+                  name + " must be a number from 0 (got " + files::in_quotes(text) + ")");
     return std::min(value, most);
   }
   return fallback;
@@ -52,8 +53,7 @@ tinker::PageOf page_of(const HttpHead& head) {
 
 void only(const HttpHead& head, const char* method) {
   if (head.method != method)
-    throw Refusal(405, Errc::invalid_argument,
-                  std::string("the method here is ") + method);
+    throw Refusal(405, Errc::invalid_argument, std::string("the method here is ") + method);
 }
 
 }  // namespace
@@ -136,8 +136,8 @@ HttpAnswer Rest::checkpoints(const HttpHead& head, const std::string& account) {
 
 HttpAnswer Rest::checkpoint_action(const HttpHead& head, std::span<const std::string> path,
                                    const std::string& body, const std::string& account) {
-  CheckpointRow row = context_.checkpoints.find_own(
-      "tinker://" + path[1] + "/" + path[3] + "/" + path[4], account);
+  CheckpointRow row =
+      context_.checkpoints.find_own("tinker://" + path[1] + "/" + path[3] + "/" + path[4], account);
   const std::string action = path.size() == 6 ? path[5] : "";
   if (path.size() > 6) no_such_address();
   if (action.empty()) {
@@ -152,8 +152,7 @@ HttpAnswer Rest::checkpoint_action(const HttpHead& head, std::span<const std::st
     const auto ttl = tinker::read_ttl(tinker::parse_object(body, "ttl"));
     row.expires.reset();
     if (ttl)
-      row.expires =
-          now_us() + std::chrono::duration_cast<std::chrono::microseconds>(*ttl).count();
+      row.expires = now_us() + std::chrono::duration_cast<std::chrono::microseconds>(*ttl).count();
     context_.store.put(row);
   } else {
     no_such_address();
@@ -163,8 +162,8 @@ HttpAnswer Rest::checkpoint_action(const HttpHead& head, std::span<const std::st
 
 HttpAnswer Rest::sessions(const HttpHead& head, const std::string& account) {
   const tinker::PageOf page = page_of(head);
-  return HttpAnswer(tinker::sessions_answer(
-      context_.store.session_ids(account, page.limit, page.offset)));
+  return HttpAnswer(
+      tinker::sessions_answer(context_.store.session_ids(account, page.limit, page.offset)));
 }
 
 HttpAnswer Rest::session(const std::string& id, const std::string& account) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs, checkpoints and sessions, to look at and to manage.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/sampling.hpp"
 
 #include "engine/checkpoint.hpp"
@@ -169,8 +170,7 @@ void Sampling::drop_snapshot(const SamplerRow& row) {
 }
 
 void Sampling::end_session(const std::string& session_id) {
-  for (const SamplerRow& row : context_.store.snapshots_of_session(session_id))
-    drop_snapshot(row);
+  for (const SamplerRow& row : context_.store.snapshots_of_session(session_id)) drop_snapshot(row);
 }
 
 SamplerRow Sampling::find(const std::string& id, const std::string& account) {
@@ -208,14 +208,13 @@ Sampling::Submitted Sampling::submit(tinker::SampleSubmission submission,
                        group_name(row.id, submission.seq_id / numbers_of_clone));
   Running& running = running_[out.request_id];
   running.account = account;
-  auto work = run(out.request_id, std::move(row), std::move(submission.call),
-                  seed_of(out.request_id));
-  asio::co_spawn(
-      context_.executor, std::move(work),
-      asio::bind_cancellation_slot(running.signal.slot(),
-                                   [this, id = out.request_id](const std::exception_ptr&) {
-                                     running_.erase(id);
-                                   }));
+  auto work =
+      run(out.request_id, std::move(row), std::move(submission.call), seed_of(out.request_id));
+  asio::co_spawn(context_.executor, std::move(work),
+                 asio::bind_cancellation_slot(
+                     running.signal.slot(), [this, id = out.request_id](const std::exception_ptr&) {
+                       running_.erase(id);
+                     }));
   return out;
 }
 
@@ -256,13 +255,11 @@ task<std::shared_ptr<const Sampling::Weights>> Sampling::weights(SamplerRow row)
   auto entering = loading_.enter();
   const tinker::Gate::Pass alone = co_await std::move(entering);
   if (auto found = in_memory()) co_return found;
-  auto loading = on_worker(context_, [model = context_.model, folder] {
-    return load_packed(*model, folder);
-  });
+  auto loading =
+      on_worker(context_, [model = context_.model, folder] { return load_packed(*model, folder); });
   auto fresh = std::make_shared<Weights>();
   fresh->adapter = co_await std::move(loading);
-  fresh->sampler =
-      engine::make_sampler(context_.model, context_.model->network(), fresh->adapter);
+  fresh->sampler = engine::make_sampler(context_.model, context_.model->network(), fresh->adapter);
   loaded_.emplace_front(folder.string(), fresh);
   while (loaded_.size() > context_.options.limits.adapters_in_memory) loaded_.pop_back();
   co_return fresh;
@@ -287,9 +284,8 @@ void Sampling::check(const SampleCall& call, std::size_t prompt_size) const {
   const auto within = [](const char* name, int value, int least, int most) {
     if (value < least || value > most)
       throw Error(Errc::invalid_argument, std::string("sample: ") + name + " must be in " +
-                                              std::to_string(least) + ".." +
-                                              std::to_string(most) + " (got " +
-                                              std::to_string(value) + ")");
+                                              std::to_string(least) + ".." + std::to_string(most) +
+                                              " (got " + std::to_string(value) + ")");
   };
   const ServeLimits& limits = context_.options.limits;
   within("num_samples", call.num_samples, 1, limits.samples_per_request);
@@ -298,8 +294,7 @@ void Sampling::check(const SampleCall& call, std::size_t prompt_size) const {
   within("prompt_alt_tokens_k", call.prompt_alt_tokens_k, 0, limits.top_logprobs);
   if (!call.prompt_logprobs_last_n) return;
   if (!call.prompt_logprobs)
-    throw Error(Errc::invalid_argument,
-                "sample: prompt_logprobs_last_n needs prompt_logprobs");
+    throw Error(Errc::invalid_argument, "sample: prompt_logprobs_last_n needs prompt_logprobs");
   within("prompt_logprobs_last_n", *call.prompt_logprobs_last_n, 1,
          static_cast<int>(prompt_size) - 1);
 }
@@ -311,8 +306,8 @@ SampleRequest Sampling::request_of(const SampleCall& call, std::vector<std::int3
   request.num_samples = call.num_samples;
   // No more than fit, whatever is asked for: caches are reserved for the longest outcome.
   const int positions = context_.model->network()->positions();
-  const int room = std::max(1, positions - static_cast<int>(std::min<std::size_t>(
-                                               request.prompt.size(), 1U << 30U)) + 1);
+  const int room = std::max(
+      1, positions - static_cast<int>(std::min<std::size_t>(request.prompt.size(), 1U << 30U)) + 1);
   request.max_tokens = std::min(params.max_tokens.value_or(room), room);
   request.temperature = params.temperature;
   request.top_k = params.top_k;
@@ -390,8 +385,7 @@ task<void> Sampling::add_prompt_positions(std::shared_ptr<const Weights> weights
     response.topk_prompt_logprobs = in_place(on_wire(answer.top), left_out, first);
   if (call.prompt_alt_tokens_k > 0) response.prompt_alt_tokens = arrays_of(on_wire(answer.drawn));
   if (call.target_prompt_logprobs)
-    response.target_prompt_logprobs =
-        like(std::move(*call.target_prompt_logprobs), answer.targets);
+    response.target_prompt_logprobs = like(std::move(*call.target_prompt_logprobs), answer.targets);
 }
 
 }  // namespace xfer::serve

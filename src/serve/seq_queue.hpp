@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One model's requests, brought into the order of their numbers.
 #pragma once
 
@@ -45,9 +46,7 @@ public:
   }
 
   std::size_t held() const noexcept { return held_.size(); }
-  bool waits_for_a_gap() const noexcept {
-    return !held_.empty() && held_.begin()->first != next_;
-  }
+  bool waits_for_a_gap() const noexcept { return !held_.empty() && held_.begin()->first != next_; }
   /// The number that is to be given out next.
   std::int64_t next() const noexcept { return next_; }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/serve/server.hpp"
 
 #include "serve/service.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/service.hpp"
 
 #include "serve/refusal.hpp"
@@ -44,12 +45,13 @@ struct Service::Call {
   const std::string& account;
 };
 
-Service::Service(boost::asio::any_io_executor executor,
-                 std::shared_ptr<const engine::Model> model, ServeOptions options)
-    : accounts_(options.api_keys), context_(std::move(executor), std::move(model), [&] {
-        options.api_keys.clear();
-        return std::move(options);
-      }()),
+Service::Service(boost::asio::any_io_executor executor, std::shared_ptr<const engine::Model> model,
+                 ServeOptions options)
+    : accounts_(options.api_keys), context_(std::move(executor), std::move(model),
+                                            [&] {
+                                              options.api_keys.clear();
+                                              return std::move(options);
+                                            }()),
       sampling_(context_), training_(context_, sampling_), rest_(context_) {
   client_config_.proto_compress_fwdbwd = context_.options.compress;
   client_config_.sample_cancel_enabled = true;
@@ -69,8 +71,7 @@ std::optional<HttpAnswer> Service::refuse(const HttpHead& head) {
 }
 
 std::size_t Service::body_bytes_max(const HttpHead& head) {
-  return is_binary(head) ? context_.options.limits.batch_bytes
-                         : context_.options.limits.json_bytes;
+  return is_binary(head) ? context_.options.limits.batch_bytes : context_.options.limits.json_bytes;
 }
 
 task<HttpAnswer> Service::handle(HttpHead head, std::string body) {
@@ -119,8 +120,7 @@ task<HttpAnswer> Service::dispatch(HttpHead head, std::string body, std::string 
   }
   const Endpoint post = path.size() <= 2 ? endpoint(name) : nullptr;
   const bool poll = path.size() == 1 && (name == "retrieve_future" || name == "retrieve_futures");
-  if (head.method != "POST" || (post == nullptr && !poll))
-    co_return get(head, path, body, account);
+  if (head.method != "POST" || (post == nullptr && !poll)) co_return get(head, path, body, account);
   const Json json = tinker::parse_object(body, name);
   body = std::string();
   if (poll) {
@@ -161,8 +161,7 @@ HttpAnswer Service::get(const HttpHead& head, std::span<const std::string> path,
                   head.method.substr(0, 16));
 }
 
-task<HttpAnswer> Service::forward_backward(HttpHead head, std::string body,
-                                           std::string account) {
+task<HttpAnswer> Service::forward_backward(HttpHead head, std::string body, std::string account) {
   if (!is_binary(head))
     throw Refusal(415, Errc::invalid_argument,
                   "forward_backward: the body must be application/x-protobuf");
@@ -177,8 +176,7 @@ task<HttpAnswer> Service::forward_backward(HttpHead head, std::string body,
   });
   const std::shared_ptr<Batch> batch = co_await std::move(reading);
   Training::Work work = Training::Faulty(batch->refusal);
-  if (batch->refusal.empty())
-    work = Training::Pass(std::move(batch->request), batch->forward_only);
+  if (batch->refusal.empty()) work = Training::Pass(std::move(batch->request), batch->forward_only);
   co_return HttpAnswer(tinker::accepted_answer(
       training_.submit(batch->turn, std::move(work), batch->bytes, account)));
 }
@@ -243,13 +241,13 @@ HttpAnswer Service::session_heartbeat(const Call& call) {
 HttpAnswer Service::telemetry(const Call&) { return HttpAnswer(R"({"status":"accepted"})"); }
 
 HttpAnswer Service::create_model(const Call& call) {
-  return HttpAnswer(tinker::accepted_answer(
-      training_.create(tinker::read_new_model(call.body), call.account)));
+  return HttpAnswer(
+      tinker::accepted_answer(training_.create(tinker::read_new_model(call.body), call.account)));
 }
 
 HttpAnswer Service::get_info(const Call& call) {
-  return HttpAnswer(tinker::model_info_answer(training_.info(
-      tinker::read_text_field(call.body, "model_id", "get_info"), call.account)));
+  return HttpAnswer(tinker::model_info_answer(
+      training_.info(tinker::read_text_field(call.body, "model_id", "get_info"), call.account)));
 }
 
 /// Once the number is known the request is accepted, whatever is wrong with it: its client has
@@ -282,26 +280,23 @@ HttpAnswer Service::load_weights(const Call& call) {
 }
 
 HttpAnswer Service::create_sampling_session(const Call& call) {
-  const std::string id =
-      sampling_.create(tinker::read_new_sampler(call.body), call.account);
+  const std::string id = sampling_.create(tinker::read_new_sampler(call.body), call.account);
   return HttpAnswer(tinker::sampling_session_result(id, "create_sampling_session"));
 }
 
 HttpAnswer Service::asample(const Call& call) {
   const auto submitted = sampling_.submit(tinker::read_sample(call.body), call.account);
-  return HttpAnswer(
-      tinker::sample_accepted_answer(submitted.request_id, submitted.sequence_ids));
+  return HttpAnswer(tinker::sample_accepted_answer(submitted.request_id, submitted.sequence_ids));
 }
 
 HttpAnswer Service::cancel_future(const Call& call) {
-  sampling_.cancel(tinker::read_text_field(call.body, "request_id", "cancel_future"),
-                   call.account);
+  sampling_.cancel(tinker::read_text_field(call.body, "request_id", "cancel_future"), call.account);
   return HttpAnswer(tinker::plain_answer("cancel_future"));
 }
 
 HttpAnswer Service::weights_info(const Call& call) {
-  return rest_.weights_info(
-      tinker::read_text_field(call.body, "tinker_path", "weights_info"), call.account);
+  return rest_.weights_info(tinker::read_text_field(call.body, "tinker_path", "weights_info"),
+                            call.account);
 }
 
 void Service::end_session(const std::string& id) {

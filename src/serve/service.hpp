@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Tinker protocol, endpoint by endpoint.
 #pragma once
 
@@ -40,8 +41,8 @@ private:
   task<HttpAnswer> forward_backward(HttpHead head, std::string body, std::string account);
   task<HttpAnswer> retrieve_future(std::string request_id, std::string account);
   task<HttpAnswer> retrieve_futures(tinker::FuturesQuery query, std::string account);
-  HttpAnswer get(const HttpHead& head, std::span<const std::string> path,
-                 const std::string& body, const std::string& account);
+  HttpAnswer get(const HttpHead& head, std::span<const std::string> path, const std::string& body,
+                 const std::string& account);
 
   HttpAnswer client_config(const Call& call);
   HttpAnswer dynamic_config(const Call& call);

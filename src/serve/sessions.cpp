@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/sessions.hpp"
 
 #include "files/in_quotes.hpp"

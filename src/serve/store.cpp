@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/store.hpp"
 
 #include "xfer/error.hpp"
@@ -158,8 +159,8 @@ Store::Store(const std::filesystem::path& path) : database_(open(path)) {
     if (query.step()) version = static_cast<int>(query.integer(0));
   }
   if (version > schema_version)
-    throw Error(Errc::run_mismatch, "serve: database " + path.string() +
-                                        " was made by a newer version of xfer");
+    throw Error(Errc::run_mismatch,
+                "serve: database " + path.string() + " was made by a newer version of xfer");
   database_.execute("BEGIN IMMEDIATE");
   // Version 1 kept no metadata of checkpoints.
   if (version == 1)
@@ -191,8 +192,9 @@ std::vector<SessionRow> Store::sessions_going_on() {
 }
 std::vector<std::string> Store::session_ids(const std::string& account, std::int64_t limit,
                                             std::int64_t offset) {
-  Query query(database_, "SELECT id FROM sessions WHERE account = ? ORDER BY created DESC, id "
-                         "LIMIT ? OFFSET ?");
+  Query query(database_,
+              "SELECT id FROM sessions WHERE account = ? ORDER BY created DESC, id "
+              "LIMIT ? OFFSET ?");
   query.bind(account).bind(limit).bind(offset);
   return all(query, first_text);
 }
@@ -260,8 +262,8 @@ void Store::put(const CheckpointRow& c) {
 }
 std::optional<CheckpointRow> Store::checkpoint(const std::string& run_id, const std::string& kind,
                                                const std::string& name) {
-  Query query(database_, std::string(checkpoint_columns) +
-                             "WHERE c.run_id = ? AND c.kind = ? AND c.name = ?");
+  Query query(database_,
+              std::string(checkpoint_columns) + "WHERE c.run_id = ? AND c.kind = ? AND c.name = ?");
   query.bind(run_id).bind(kind).bind(name);
   return one(query, checkpoint_of);
 }
@@ -287,8 +289,9 @@ std::vector<CheckpointRow> Store::checkpoints(const std::string& account, std::i
   return all(query, checkpoint_of);
 }
 std::int64_t Store::count_checkpoints(const std::string& account) {
-  Query query(database_, "SELECT COUNT(*) FROM checkpoints c JOIN runs r ON r.id = c.run_id "
-                         "WHERE r.account = ?");
+  Query query(database_,
+              "SELECT COUNT(*) FROM checkpoints c JOIN runs r ON r.id = c.run_id "
+              "WHERE r.account = ?");
   query.bind(account).step();
   return query.integer(0);
 }

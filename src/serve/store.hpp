@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What survives a restart: sessions, runs, checkpoints and sampling sessions, in one database.
 #pragma once
 

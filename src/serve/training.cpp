@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/training.hpp"
 
 #include "files/in_quotes.hpp"
@@ -93,28 +94,27 @@ task<void> Training::make(ModelPtr model, std::string request_id,
       throw Error(Errc::invalid_argument,
                   "create_model: " + std::to_string(context_.options.limits.models) +
                       " models are in training already; finish other sessions first");
-    auto making = on_worker(
-        context_, [served = context_.model, lora = lora_of(model->run, model->run.seed),
-                   folder = context_.checkpoints.folder_of_run(model->run.id)] {
-          std::error_code failed;
-          std::filesystem::create_directories(folder, failed);
-          if (failed)
-            throw Error(Errc::io, "serve: cannot make " + folder.string() + ": " +
-                                      failed.message());
-          return engine::make_local_trainer(served, lora, folder);
-        });
+    auto making = on_worker(context_, [served = context_.model,
+                                       lora = lora_of(model->run, model->run.seed),
+                                       folder = context_.checkpoints.folder_of_run(model->run.id)] {
+      std::error_code failed;
+      std::filesystem::create_directories(folder, failed);
+      if (failed)
+        throw Error(Errc::io, "serve: cannot make " + folder.string() + ": " + failed.message());
+      return engine::make_local_trainer(served, lora, folder);
+    });
     auto trainer = co_await std::move(making);
     if (checkpoint) {
-      auto loading = trainer->load_state(context_.checkpoints.folder_of(*checkpoint).string(),
-                                         with_optimizer);
+      auto loading =
+          trainer->load_state(context_.checkpoints.folder_of(*checkpoint).string(), with_optimizer);
       co_await std::move(loading);
     }
     if (model->ended) throw gone("the session is over");
     context_.store.add(model->run);
     model->trainer = std::move(trainer);
-    result = Result(false, checkpoint
-                               ? tinker::loaded_result(checkpoint->tinker_path(), model->run.id)
-                               : tinker::new_model_result(model->run.id));
+    result =
+        Result(false, checkpoint ? tinker::loaded_result(checkpoint->tinker_path(), model->run.id)
+                                 : tinker::new_model_result(model->run.id));
   } catch (...) {
     result = failure_of(std::current_exception());
     fail_waiting(*model, "the model could not be made", "user");
@@ -219,8 +219,9 @@ void Training::sweep(Clock::time_point now) {
     if (model->busy || !model->queue.waits_for_a_gap()) continue;
     if (model->gap_since == Clock::time_point::max()) model->gap_since = now;
     if (now - model->gap_since < context_.options.timing.gap) continue;
-    fail_waiting(*model, "request " + std::to_string(model->queue.next()) +
-                             " of this model, which comes before this one, did not arrive",
+    fail_waiting(*model,
+                 "request " + std::to_string(model->queue.next()) +
+                     " of this model, which comes before this one, did not arrive",
                  "user");
     model->gap_since = Clock::time_point::max();
   }

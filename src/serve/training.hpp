@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Models in training.
 #pragma once
 
@@ -83,8 +84,8 @@ private:
   std::string create(RunRow run, std::optional<CheckpointRow> checkpoint, bool with_optimizer);
   /// Throws a refusal.
   ModelPtr find(const std::string& model_id, const std::string& account);
-  task<void> make(ModelPtr model, std::string request_id,
-                  std::optional<CheckpointRow> checkpoint, bool with_optimizer);
+  task<void> make(ModelPtr model, std::string request_id, std::optional<CheckpointRow> checkpoint,
+                  bool with_optimizer);
   void go_on(const ModelPtr& model);
   task<void> run(ModelPtr model);
   void fail_waiting(Model& model, const std::string& why, const char* category);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is done to a model in training, one thing after another.
 #include "serve/refusal.hpp"
 #include "serve/training.hpp"
@@ -40,8 +41,7 @@ task<Result> Training::step(ModelPtr model, AdamParams params) {
 
 task<std::int64_t> Training::save_to(ModelPtr model, std::filesystem::path folder,
                                      bool with_optimizer) {
-  auto saving =
-      model->trainer->save_state("saving-" + std::to_string(++saves_), with_optimizer);
+  auto saving = model->trainer->save_state("saving-" + std::to_string(++saves_), with_optimizer);
   const std::string saved = co_await std::move(saving);
   auto moving =
       on_worker(context_, [saved, folder] { return Checkpoints::install(saved, folder); });
@@ -56,8 +56,8 @@ task<Result> Training::save(ModelPtr model, Save work, std::string kind, std::st
   row.name = work.name;
   row.user_metadata = std::move(work.user_metadata);
   if (!work.overwrite && context_.store.checkpoint(row.run_id, row.kind, row.name))
-    throw Error(Errc::invalid_argument, type + ": this run has a checkpoint " +
-                                            files::in_quotes(work.name) + " already");
+    throw Error(Errc::invalid_argument,
+                type + ": this run has a checkpoint " + files::in_quotes(work.name) + " already");
   auto saving = save_to(model, context_.checkpoints.folder_of(row), kind == "weights");
   row.bytes = co_await std::move(saving);
   row.created = now_us();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "similarity/card_profile.hpp"
 
 #include "xfer/domains/cards.hpp"
@@ -11,8 +12,10 @@ namespace {
 std::vector<std::string> parts_of(const std::string& joined) {
   std::vector<std::string> parts(1);
   for (const char c : joined) {
-    if (c == '+') parts.emplace_back();
-    else parts.back() += c;
+    if (c == '+')
+      parts.emplace_back();
+    else
+      parts.back() += c;
   }
   return parts;
 }

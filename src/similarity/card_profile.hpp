@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the domain cards say about the problems of a domain.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "similarity/cross_perplexity.hpp"
 
 #include "xfer/engine/local_trainer.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How well a model trained on one domain predicts the answers of another.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "similarity/linear_probe.hpp"
 
 #include "xfer/error.hpp"

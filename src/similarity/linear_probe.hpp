@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A linear classifier on a model's features, solved in closed form.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What each measure is, and what the table says about sources.
 #include "xfer/similarity/similarity.hpp"
 

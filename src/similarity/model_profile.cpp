@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "similarity/model_profile.hpp"
 
 #include "similarity/linear_probe.hpp"
@@ -174,8 +175,8 @@ double median_distance(const std::vector<ModelProfile>& profiles) {
 }
 
 double hidden_mmd2(const ModelProfile& a, const ModelProfile& b, double bandwidth) {
-  return std::max(0.0, stats::mmd2(view(a.hidden), view(b.hidden), bandwidth,
-                                   stats::MmdEstimator::biased));
+  return std::max(
+      0.0, stats::mmd2(view(a.hidden), view(b.hidden), bandwidth, stats::MmdEstimator::biased));
 }
 
 double a_distance(const ModelProfile& a, const ModelProfile& b) {

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a model sees in a domain.
 #pragma once
 
+#include "xfer/domains/domain.hpp"
 #include "xfer/engine/features.hpp"
 #include "xfer/text/renderer.hpp"
-#include "xfer/domains/domain.hpp"
 
 #include <cstdint>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/similarity/similarity.hpp"
 
 #include "similarity/card_profile.hpp"
@@ -35,8 +36,7 @@ Undefined undefined(std::string reason) { return {std::move(reason)}; }
 std::vector<SimilarityMeasure> chosen_measures(const std::vector<std::string>& names) {
   if (names.empty()) return known_measures();
   std::string known;
-  for (const SimilarityMeasure& m : known_measures())
-    known += (known.empty() ? "" : ", ") + m.name;
+  for (const SimilarityMeasure& m : known_measures()) known += (known.empty() ? "" : ", ") + m.name;
   for (const std::string& name : names)
     if (std::none_of(known_measures().begin(), known_measures().end(),
                      [&](const SimilarityMeasure& m) { return m.name == name; }))
@@ -157,18 +157,17 @@ private:
     for (const domains::Domain& domain : domains_) {
       tell("reading " + domain.name, 1);
       if (wants_basis("text"))
-        texts_.push_back(text_profile(draw_examples(domain, options_.text_examples,
-                                                    options_.seed)));
+        texts_.push_back(
+            text_profile(draw_examples(domain, options_.text_examples, options_.seed)));
       cards_.push_back(card_profile(domain.name));
     }
   }
 
   task<void> read_with_model(std::size_t i) {
     const domains::Domain& domain = domains_[i];
-    const auto limit = static_cast<std::size_t>(
-        std::min(options_.tokens_max, model_->config().max_positions));
-    inputs_[i] = model_inputs(domain, draw_examples(domain, options_.model_examples,
-                                                    options_.seed),
+    const auto limit =
+        static_cast<std::size_t>(std::min(options_.tokens_max, model_->config().max_positions));
+    inputs_[i] = model_inputs(domain, draw_examples(domain, options_.model_examples, options_.seed),
                               *renderer_, model_->tokenizer(), limit);
     ModelProfile& profile = profiles_[i];
     profile.ids = inputs_[i].ids;
@@ -273,9 +272,8 @@ private:
   Value card_value(const std::string& measure, std::size_t s, std::size_t t) const {
     for (const std::size_t i : {s, t})
       if (!cards_[i]) return undefined("no domain card describes " + domains_[i].name);
-    return measure == "reasoning_types"
-               ? shared_tags(cards_[s]->reasoning, cards_[t]->reasoning)
-               : shared_tags(cards_[s]->structure, cards_[t]->structure);
+    return measure == "reasoning_types" ? shared_tags(cards_[s]->reasoning, cards_[t]->reasoning)
+                                        : shared_tags(cards_[s]->structure, cards_[t]->structure);
   }
 
   Value model_value(const std::string& measure, std::size_t s, std::size_t t) const {

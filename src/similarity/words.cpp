@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "similarity/words.hpp"
 
 #include "xfer/stats/similarity.hpp"
@@ -50,9 +51,8 @@ std::vector<std::string> words_of(std::string_view text) {
       ++at;
     } else if (is_digit(c)) {
       while (at < text.size() &&
-             (is_digit(text[at]) ||
-              ((text[at] == '.' || text[at] == ',') && at + 1 < text.size() &&
-               is_digit(text[at + 1]))))
+             (is_digit(text[at]) || ((text[at] == '.' || text[at] == ',') && at + 1 < text.size() &&
+                                     is_digit(text[at + 1]))))
         ++at;
       words.emplace_back("0");
     } else if (is_letter(c)) {
@@ -87,8 +87,7 @@ TextProfile text_profile(const std::vector<Example>& examples) {
 
 double vocabulary_jaccard(const TextProfile& a, const TextProfile& b) {
   const std::size_t both = shared(a.words, b.words);
-  return static_cast<double>(both) /
-         static_cast<double>(a.words.size() + b.words.size() - both);
+  return static_cast<double>(both) / static_cast<double>(a.words.size() + b.words.size() - both);
 }
 
 double vocabulary_coverage(const TextProfile& source, const TextProfile& target) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How alike the words of two domains are.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "stats/arms.hpp"
 
 #include "stats/check.hpp"
@@ -19,8 +20,7 @@ std::vector<std::uint32_t> cluster_indices(std::span<const std::string> labels) 
   std::vector<std::uint32_t> indices;
   indices.reserve(labels.size());
   for (const std::string& label : labels)
-    indices.push_back(
-        known.emplace(label, static_cast<std::uint32_t>(known.size())).first->second);
+    indices.push_back(known.emplace(label, static_cast<std::uint32_t>(known.size())).first->second);
   return indices;
 }
 
@@ -54,8 +54,7 @@ Undefined near_zero(double g) {
 }  // namespace
 
 Arms::Arms(std::span<const ItemSetInput> sets, ArmsOptions options)
-    : options_(std::move(options)),
-      direction_(options_.kind == ScoreKind::accuracy ? 1.0 : -1.0) {
+    : options_(std::move(options)), direction_(options_.kind == ScoreKind::accuracy ? 1.0 : -1.0) {
   check_level(options_.level, options_.operation.c_str());
   for (const ItemSetInput& set : sets) add_set(set);
   check_runs();
@@ -69,8 +68,8 @@ void Arms::add_set(const ItemSetInput& input) {
     refuse(options_.operation + ": one cluster label per item (got " +
            std::to_string(input.clusters.size()) + " for " + std::to_string(set.items) + ")");
   const std::vector<std::uint32_t> clusters = cluster_indices(input.clusters);
-  set.units = clusters.empty() ? set.items
-                               : *std::max_element(clusters.begin(), clusters.end()) + 1U;
+  set.units =
+      clusters.empty() ? set.items : *std::max_element(clusters.begin(), clusters.end()) + 1U;
   set.weighted = !input.weights.empty();
 
   std::vector<Arm> added;
@@ -86,8 +85,8 @@ void Arms::add_set(const ItemSetInput& input) {
   for (const Arm& arm : added)
     views.push_back({arm.scores, arm.scores.size() / set.items, arm.run});
   if (!views.empty()) {
-    const BootstrapOptions resampling = {options_.resamples, options_.seed, input.weights,
-                                         clusters, input.id};
+    const BootstrapOptions resampling = {options_.resamples, options_.seed, input.weights, clusters,
+                                         input.id};
     auto draws = crossed_bootstrap(views, resampling);
     for (std::size_t a = 0; a < added.size(); ++a) {
       added[a].mean = arm_mean(views[a], input.weights);
@@ -137,8 +136,7 @@ double Arms::value(const Combination& combination) const {
 std::vector<double> Arms::draws(const Combination& combination) const {
   std::vector<double> sums(static_cast<std::size_t>(options_.resamples));
   for (const Term& term : combination)
-    for (std::size_t r = 0; r < sums.size(); ++r)
-      sums[r] += term.factor * arms_[term.arm].draws[r];
+    for (std::size_t r = 0; r < sums.size(); ++r) sums[r] += term.factor * arms_[term.arm].draws[r];
   return sums;
 }
 
@@ -186,8 +184,7 @@ Resampled Arms::resample(const Combination& combination) const {
   result.variance = corrected_variance(raw, residual(combination));
   if (!result.flat) {
     const double shrink = std::sqrt(result.variance / raw);
-    for (double& draw : result.draws)
-      draw = result.estimate + shrink * (draw - result.estimate);
+    for (double& draw : result.draws) draw = result.estimate + shrink * (draw - result.estimate);
   }
   result.df = df(combination, result.variance);
   return result;
@@ -201,8 +198,7 @@ double Arms::flat_margin(const Combination& combination, double level) const {
 Metric Arms::combine(const Combination& combination, bool& flat) const {
   if (least_units(combination) < 2) return too_few_units();
   const Resampled r = resample(combination);
-  if (!r.flat)
-    return around(r.estimate, r.draws, options_.level, widening(options_.level, r.df));
+  if (!r.flat) return around(r.estimate, r.draws, options_.level, widening(options_.level, r.df));
   flat = true;
   // No item told the arms apart: what n items can rule out at this level is their only bound.
   const double margin = flat_margin(combination, options_.level);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arms under one bootstrap, over one or several sets of items: what metrics are formed from.
 #pragma once
 

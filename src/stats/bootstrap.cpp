@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/bootstrap.hpp"
 
 #include "stats/check.hpp"
@@ -54,8 +55,9 @@ Shape check(std::span<const ArmView> arms, const BootstrapOptions& options) {
     if (options.item_clusters.size() != shape.items)
       refuse(name + "one cluster per item (got " + std::to_string(options.item_clusters.size()) +
              " for " + std::to_string(shape.items) + ")");
-    shape.units = std::size_t{*std::max_element(options.item_clusters.begin(),
-                                                   options.item_clusters.end())} + 1;
+    shape.units =
+        std::size_t{*std::max_element(options.item_clusters.begin(), options.item_clusters.end())} +
+        1;
     std::vector<bool> used(std::min(shape.units, shape.items));
     for (const std::uint32_t cluster : options.item_clusters)
       if (cluster < used.size()) used[cluster] = true;
@@ -69,11 +71,11 @@ Shape check(std::span<const ArmView> arms, const BootstrapOptions& options) {
 std::uint64_t item_stream(const BootstrapOptions& options) {
   const std::uint64_t all = stream_id("bootstrap items");
   if (options.item_set == 0) return all;
-  const auto words = philox4x32({static_cast<std::uint32_t>(options.item_set),
-                                 static_cast<std::uint32_t>(options.item_set >> 32U),
-                                 static_cast<std::uint32_t>(all),
-                                 static_cast<std::uint32_t>(all >> 32U)},
-                                {0x6974656dU, 1U});
+  const auto words =
+      philox4x32({static_cast<std::uint32_t>(options.item_set),
+                  static_cast<std::uint32_t>(options.item_set >> 32U),
+                  static_cast<std::uint32_t>(all), static_cast<std::uint32_t>(all >> 32U)},
+                 {0x6974656dU, 1U});
   return (std::uint64_t{words[1]} << 32U) | words[0];
 }
 
@@ -152,9 +154,8 @@ std::vector<std::vector<double>> crossed_bootstrap(std::span<const ArmView> arms
   std::vector<std::vector<double>> means(arms.size(), std::vector<double>(resamples));
   for (std::size_t r = 0; r < resamples; ++r) {
     const std::vector<float>& sums = prepared.rows.draw(options.seed, stream, r);
-    const double weight = prepared.fixed_weight
-                              ? weight_all
-                              : weight_all + static_cast<double>(sums[weight_column]);
+    const double weight =
+        prepared.fixed_weight ? weight_all : weight_all + static_cast<double>(sums[weight_column]);
     std::size_t column = 0;
     for (std::size_t a = 0; a < arms.size(); ++a) {
       const std::size_t seeds = arms[a].seeds;

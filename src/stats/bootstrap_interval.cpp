@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "stats/check.hpp"
 #include "stats/spread.hpp"
 #include "xfer/stats/bootstrap.hpp"
@@ -40,8 +41,8 @@ std::vector<std::vector<double>> seed_series(const Problem& problem) {
     if (part.arm->seeds < 2) continue;
     auto& series = all.emplace_back();
     for (std::size_t s = 0; s < part.arm->seeds; ++s)
-      series.push_back(part.factor * arm_mean(row_of(*part.arm, s, problem.items),
-                                              problem.options.item_weights));
+      series.push_back(part.factor *
+                       arm_mean(row_of(*part.arm, s, problem.items), problem.options.item_weights));
   }
   return all;
 }
@@ -90,8 +91,7 @@ double acceleration(const Problem& problem) {
   return squares > 0.0 ? cubes / (6.0 * std::pow(squares, 1.5)) : 0.0;
 }
 
-Estimate bca(const Problem& problem, std::span<const double> draws, double estimate,
-             double level) {
+Estimate bca(const Problem& problem, std::span<const double> draws, double estimate, double level) {
   const auto count = static_cast<double>(draws.size());
   // Resampled means are in single precision: what is this near the estimate equals it.
   const double tie = 1e-4 * std::sqrt(variance(draws));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "stats/drawn_rows.hpp"
 
 #include "xfer/rng.hpp"
@@ -163,8 +164,7 @@ Kernel best_kernel() {
 
 /// The stream of `Rng(seed, stream).fork(id)`.
 std::uint64_t forked(std::uint64_t stream, std::uint64_t id) {
-  const auto words =
-      philox4x32({low(id), high(id), low(stream), high(stream)}, {0x78666572U, 1U});
+  const auto words = philox4x32({low(id), high(id), low(stream), high(stream)}, {0x78666572U, 1U});
   return (std::uint64_t{words[1]} << 32U) | words[0];
 }
 

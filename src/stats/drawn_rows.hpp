@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The inner loop of the bootstrap: sums of rows drawn with replacement.
 #pragma once
 

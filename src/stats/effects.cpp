@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/effects.hpp"
 
 #include "stats/check.hpp"
@@ -32,7 +33,7 @@ struct Fit {
 
 /// One side's effects given the other's: the mean of what the other leaves.
 void fit_side(std::vector<double>& effects, const std::vector<double>& others,
-              const std::vector<Cell>& cells, std::size_t Cell::* mine, std::size_t Cell::* other,
+              const std::vector<Cell>& cells, std::size_t Cell::*mine, std::size_t Cell::*other,
               double mean) {
   std::vector<double> sums(effects.size());
   std::vector<double> counts(effects.size());

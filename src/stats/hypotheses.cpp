@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/hypotheses.hpp"
 
 #include "stats/arms.hpp"
@@ -83,7 +84,7 @@ void add_like_cells(PooledDifference& result, double level) {
 }
 
 /// Similarities or gains without what belongs to their sources.
-void take_out_sources(std::vector<PairValue>& cells, double PairValue::* member) {
+void take_out_sources(std::vector<PairValue>& cells, double PairValue::*member) {
   std::vector<PairGain> gains;
   for (const PairValue& cell : cells)
     gains.push_back({std::to_string(cell.source), std::to_string(cell.target), cell.*member});

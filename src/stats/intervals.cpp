@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/intervals.hpp"
 
 #include "stats/check.hpp"
@@ -40,8 +41,8 @@ Estimate wilson(std::int64_t successes, std::int64_t n, double level) {
   const double z = critical_normal(level);
   const double z2 = z * z / count;
   const double centre = (share + z2 / 2.0) / (1.0 + z2);
-  const double half = z / (1.0 + z2) *
-                      std::sqrt(share * (1.0 - share) / count + z2 / (4.0 * count));
+  const double half =
+      z / (1.0 + z2) * std::sqrt(share * (1.0 - share) / count + z2 / (4.0 * count));
   // Exactly at the ends, where rounding would leave a trace.
   return {share, successes == 0 ? 0.0 : std::max(0.0, centre - half),
           successes == n ? 1.0 : std::min(1.0, centre + half)};
@@ -53,8 +54,7 @@ Estimate clopper_pearson(std::int64_t successes, std::int64_t n, double level) {
   const auto k = static_cast<double>(successes);
   const auto rest = static_cast<double>(n - successes);
   using boost::math::beta_distribution;
-  const double lower =
-      successes == 0 ? 0.0 : quantile(beta_distribution<>(k, rest + 1.0), tail);
+  const double lower = successes == 0 ? 0.0 : quantile(beta_distribution<>(k, rest + 1.0), tail);
   const double upper =
       successes == n ? 1.0 : quantile(beta_distribution<>(k + 1.0, rest), 1.0 - tail);
   return {k / static_cast<double>(n), lower, upper};
@@ -99,10 +99,9 @@ Fieller fieller(const RatioInput& input, double level) {
                       ? input.numerator_variance -
                             input.covariance * input.covariance / input.denominator_variance
                       : 0.0);
-  const double shift =
-      input.denominator_variance > 0.0
-          ? ratio - result.g * input.covariance / input.denominator_variance
-          : ratio;
+  const double shift = input.denominator_variance > 0.0
+                           ? ratio - result.g * input.covariance / input.denominator_variance
+                           : ratio;
   const double half = z / std::abs(input.denominator) * std::sqrt(std::max(0.0, spread));
   result.bounded = true;
   result.ratio.lower = (shift - half) / (1.0 - result.g);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/learning_curve.hpp"
 
 #include "stats/check.hpp"

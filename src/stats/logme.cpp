@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "stats/check.hpp"
 #include "xfer/stats/similarity.hpp"
 
@@ -22,8 +23,8 @@ struct Decomposition {
 /// From the smaller of the two Gram matrices.
 Decomposition decompose(const Eigen::Map<const Matrix>& f) {
   const bool tall = f.rows() > f.cols();
-  const Eigen::MatrixXd gram = tall ? Eigen::MatrixXd(f.transpose() * f)
-                                    : Eigen::MatrixXd(f * f.transpose());
+  const Eigen::MatrixXd gram =
+      tall ? Eigen::MatrixXd(f.transpose() * f) : Eigen::MatrixXd(f * f.transpose());
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solved(gram);
   if (solved.info() != Eigen::Success)
     throw Error(Errc::internal, "logme: the eigenvalues did not converge");
@@ -72,8 +73,8 @@ double evidence(const Decomposition& d, const Eigen::VectorXd& y) {
   const auto kept = static_cast<double>(sigma.size());
   const double pi = 3.14159265358979323846;
   return (0.5 * kept * std::log(alpha) + 0.5 * n * std::log(beta) -
-          0.5 * (alpha + beta * sigma).log().sum() - 0.5 * beta * residual -
-          0.5 * alpha * weights - 0.5 * n * std::log(2.0 * pi)) /
+          0.5 * (alpha + beta * sigma).log().sum() - 0.5 * beta * residual - 0.5 * alpha * weights -
+          0.5 * n * std::log(2.0 * pi)) /
          n;
 }
 
@@ -87,8 +88,7 @@ double logme(const MatrixView& features, std::span<const std::int64_t> labels) {
            std::to_string(features.rows) + " x " + std::to_string(features.columns) + " and " +
            std::to_string(labels.size()) + " labels)");
   check_finite(features.values, "logme");
-  const Eigen::Map<const Matrix> f(features.values.data(),
-                                   static_cast<Eigen::Index>(features.rows),
+  const Eigen::Map<const Matrix> f(features.values.data(), static_cast<Eigen::Index>(features.rows),
                                    static_cast<Eigen::Index>(features.columns));
   const std::set<std::int64_t> classes(labels.begin(), labels.end());
   if (classes.size() < 2) refuse("logme: needs at least 2 classes");

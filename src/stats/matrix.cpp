@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/matrix.hpp"
 
 #include "stats/arms.hpp"
@@ -26,8 +27,7 @@ std::string column_doubt(const MatrixColumn& column, const Arms& arms, std::size
 
 std::string row_doubt(const MatrixColumn& column, const MatrixRow& row) {
   if (row.protocol != column.protocol)
-    return "protocols differ (baseline '" + column.protocol + "', trained '" + row.protocol +
-           "')";
+    return "protocols differ (baseline '" + column.protocol + "', trained '" + row.protocol + "')";
   return row.doubt;
 }
 
@@ -52,14 +52,14 @@ Arms make_arms(std::span<const MatrixColumn> columns, const MatrixOptions& optio
     set.weights = column.item_weights;
     set.clusters = column.item_clusters;
     // A baseline with several seeds is one of its own per target: its runs are sampling runs.
-    set.arms.push_back({stream_id("baseline of " + column.target),
-                        "baseline on " + column.target, &column.baseline});
+    set.arms.push_back({stream_id("baseline of " + column.target), "baseline on " + column.target,
+                        &column.baseline});
     for (const MatrixRow& row : column.rows)
       set.arms.push_back({stream_id("trained on " + row.source),
                           row.source + " on " + column.target, &row.scores});
   }
-  return Arms(sets, {options.kind, options.level, options.resamples, options.seed,
-                     "matrix_verdicts"});
+  return Arms(sets,
+              {options.kind, options.level, options.resamples, options.seed, "matrix_verdicts"});
 }
 
 TransferVerdict judge(const Estimate& gain, double margin) {
@@ -116,8 +116,7 @@ void lift_seed_spread(std::vector<Judged>& judged, const Arms& arms,
 
 std::vector<MatrixVerdict> matrix_verdicts(std::span<const MatrixColumn> columns,
                                            const MatrixOptions& options) {
-  const double margin =
-      options.margin.value_or(options.kind == ScoreKind::accuracy ? 0.02 : 0.01);
+  const double margin = options.margin.value_or(options.kind == ScoreKind::accuracy ? 0.02 : 0.01);
   if (!(margin >= 0.0) || !std::isfinite(margin))
     refuse("matrix_verdicts: margin must be 0 or more (got " + std::to_string(margin) + ")");
   check_names(columns);
@@ -157,8 +156,7 @@ std::vector<MatrixVerdict> matrix_verdicts(std::span<const MatrixColumn> columns
     cell.p_adjusted = bands[k].p_adjusted;
     if (judged[k].resampled.flat) {
       // No item told the arms apart: only their number bounds the gain, for all cells at once.
-      const double bound =
-          arms.flat_margin(judged[k].gain, 1.0 - (1.0 - options.level) / count);
+      const double bound = arms.flat_margin(judged[k].gain, 1.0 - (1.0 - options.level) / count);
       gain = {gain.value, gain.value - bound, gain.value + bound};
       if (gain.lower <= 0.0 && gain.upper >= 0.0) cell.p = cell.p_adjusted = 1.0;
     }

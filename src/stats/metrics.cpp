@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/metrics.hpp"
 
 #include "stats/check.hpp"
@@ -97,8 +98,8 @@ Metric cohen_kappa(std::span<const std::int64_t> first, std::span<const std::int
       const double factor = 1.0 - (row + column) * (1.0 - kappa);
       agreeing += share * factor * factor;
     } else {
-      const double sum = classes.at(pair.first).in_predicted / n +
-                         classes.at(pair.second).in_truth / n;
+      const double sum =
+          classes.at(pair.first).in_predicted / n + classes.at(pair.second).in_truth / n;
       differing += share * sum * sum;
     }
   }

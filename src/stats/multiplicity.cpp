@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/multiplicity.hpp"
 
 #include "stats/check.hpp"
@@ -114,8 +115,7 @@ std::vector<Band> simultaneous_bands(std::span<const BandInput> rows, double lev
   for (std::size_t k = 0; k < rows.size(); ++k) {
     if (errors[k] == 0.0) continue;
     for (std::size_t r = 0; r < largest.size(); ++r)
-      largest[r] = std::max(
-          largest[r], std::abs(rows[k].draws[r] - rows[k].estimate) / errors[k]);
+      largest[r] = std::max(largest[r], std::abs(rows[k].draws[r] - rows[k].estimate) / errors[k]);
   }
   // Never below the critical value of one row alone, which few resamples can understate.
   const double critical = std::max(quantile(largest, level), critical_normal(level));
@@ -133,10 +133,10 @@ std::vector<Band> simultaneous_bands(std::span<const BandInput> rows, double lev
     band.interval = {estimate, estimate - half, estimate + half};
     const double z = normal_statistic(estimate, errors[k], rows[k].df);
     band.p = std::min(1.0, 2.0 * boost::math::cdf(complement(boost::math::normal(), z)));
-    const auto beyond = std::count_if(largest.begin(), largest.end(),
-                                      [z](double t) { return t >= z; });
-    band.p_adjusted = std::max(band.p, static_cast<double>(beyond + 1) /
-                                           static_cast<double>(largest.size() + 1));
+    const auto beyond =
+        std::count_if(largest.begin(), largest.end(), [z](double t) { return t >= z; });
+    band.p_adjusted =
+        std::max(band.p, static_cast<double>(beyond + 1) / static_cast<double>(largest.size() + 1));
   }
   return bands;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/paired.hpp"
 
 #include "stats/check.hpp"
@@ -28,8 +29,8 @@ double discordant(std::int64_t only_first, std::int64_t only_second, const char*
   return static_cast<double>(only_first) + static_cast<double>(only_second);
 }
 
-void check_pairs(std::span<const double> first, std::span<const double> second,
-                 std::size_t least, const char* operation) {
+void check_pairs(std::span<const double> first, std::span<const double> second, std::size_t least,
+                 const char* operation) {
   check_finite(first, operation);
   check_finite(second, operation);
   if (first.size() != second.size() || first.size() < least)
@@ -95,8 +96,7 @@ double mcnemar_mid_p(std::int64_t only_first, std::int64_t only_second) {
   if (n == 0.0) return 1.0;
   const auto fewer = static_cast<double>(std::min(only_first, only_second));
   const boost::math::binomial flips(n, 0.5);
-  return std::min(1.0,
-                  2.0 * boost::math::cdf(flips, fewer) - boost::math::pdf(flips, fewer));
+  return std::min(1.0, 2.0 * boost::math::cdf(flips, fewer) - boost::math::pdf(flips, fewer));
 }
 
 ChiSquare mcnemar_chi_square(std::int64_t only_first, std::int64_t only_second, bool corrected) {
@@ -105,8 +105,7 @@ ChiSquare mcnemar_chi_square(std::int64_t only_first, std::int64_t only_second, 
   const double apart = std::abs(static_cast<double>(only_first - only_second));
   const double distance = corrected ? std::max(0.0, apart - 1.0) : apart;
   const double statistic = distance * distance / n;
-  return {statistic,
-          boost::math::cdf(complement(boost::math::chi_squared(1.0), statistic))};
+  return {statistic, boost::math::cdf(complement(boost::math::chi_squared(1.0), statistic))};
 }
 
 PairedT paired_t(std::span<const double> first, std::span<const double> second, double level) {
@@ -130,8 +129,8 @@ PairedT welch_t(std::span<const double> first, std::span<const double> second, d
   const double all = va + vb;
   const auto na = static_cast<double>(first.size());
   const auto nb = static_cast<double>(second.size());
-  const double df = all > 0.0 ? all * all / (va * va / (na - 1.0) + vb * vb / (nb - 1.0))
-                              : na + nb - 2.0;
+  const double df =
+      all > 0.0 ? all * all / (va * va / (na - 1.0) + vb * vb / (nb - 1.0)) : na + nb - 2.0;
   return t_test({a.mean - b.mean, std::sqrt(all)}, df, level);
 }
 
@@ -191,8 +190,8 @@ double drawn_flips(const std::vector<double>& d, double reach, int permutations,
 
 }  // namespace
 
-SignFlip sign_flip(std::span<const double> first, std::span<const double> second,
-                   int permutations, std::uint64_t seed) {
+SignFlip sign_flip(std::span<const double> first, std::span<const double> second, int permutations,
+                   std::uint64_t seed) {
   check_pairs(first, second, 1, "sign_flip");
   check_permutations(permutations, "sign_flip");
   std::vector<double> d = differences(first, second);

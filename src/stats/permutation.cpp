@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "stats/check.hpp"
 #include "stats/spread.hpp"
 #include "xfer/rng.hpp"
@@ -20,13 +21,12 @@ class RankPairs {
 public:
   RankPairs(std::vector<double> x, std::vector<double> y, RankMeasure measure)
       : measure_(measure), x_(ranks(x)), y_(ranks(y)) {
-    const Value full =
-        measure == RankMeasure::spearman ? spearman(x_, y_) : kendall(x_, y_);
+    const Value full = measure == RankMeasure::spearman ? spearman(x_, y_) : kendall(x_, y_);
     defined_ = full.defined();
     if (!defined_) return;
     if (measure == RankMeasure::spearman) {
-      scale_ = 1.0 / std::sqrt(variance(x_) * variance(y_)) /
-               (static_cast<double>(x_.size()) - 1.0);
+      scale_ =
+          1.0 / std::sqrt(variance(x_) * variance(y_)) / (static_cast<double>(x_.size()) - 1.0);
       const double mean = (static_cast<double>(x_.size()) + 1.0) / 2.0;
       for (double& v : x_) v -= mean;
       for (double& v : y_) v -= mean;
@@ -86,8 +86,7 @@ double drawn_p(double coefficient, int permutations, const std::function<double(
 
 }  // namespace
 
-PermutationTest within_target(std::span<const PairValue> cells,
-                              const PermutationOptions& options) {
+PermutationTest within_target(std::span<const PairValue> cells, const PermutationOptions& options) {
   check_permutations(options.permutations, "within_target");
   struct Lists {
     std::vector<double> x, y;

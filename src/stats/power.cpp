@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/power.hpp"
 
 #include "stats/check.hpp"
@@ -27,8 +28,7 @@ void check_target(const PowerTarget& target, const char* operation) {
 /// z_level + z_power.
 double reach(const PowerTarget& target, const char* operation) {
   check_target(target, operation);
-  return critical_normal(target.level) +
-         boost::math::quantile(boost::math::normal(), target.power);
+  return critical_normal(target.level) + boost::math::quantile(boost::math::normal(), target.power);
 }
 
 void check_above(double value, double least, const char* what, const char* operation) {
@@ -83,10 +83,8 @@ double smallest_effect_paired(double items, double flipped, const PowerTarget& t
 double smallest_effect_unpaired(double items, double share, const PowerTarget& target) {
   if (!(items >= 1.0)) refuse("smallest_effect_unpaired: needs at least 1 item");
   if (!(share > 0.0 && share < 1.0))
-    refuse("smallest_effect_unpaired: share must be in (0, 1) (got " + std::to_string(share) +
-           ")");
-  return reach(target, "smallest_effect_unpaired") *
-         std::sqrt(2.0 * share * (1.0 - share) / items);
+    refuse("smallest_effect_unpaired: share must be in (0, 1) (got " + std::to_string(share) + ")");
+  return reach(target, "smallest_effect_unpaired") * std::sqrt(2.0 * share * (1.0 - share) / items);
 }
 
 double t_test_power(double effect, double n, TTestKind kind, double level) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/rank.hpp"
 
 #include "stats/check.hpp"
@@ -133,12 +134,11 @@ MannWhitney mann_whitney(std::span<const double> x, std::span<const double> y) {
     return result;
   }
   const double total = n + m;
-  const double spread =
-      std::sqrt(n * m / 12.0 * (total + 1.0 - ties / (total * (total - 1.0))));
+  const double spread = std::sqrt(n * m / 12.0 * (total + 1.0 - ties / (total * (total - 1.0))));
   if (!(spread > 0.0)) return result;
   const double distance = std::max(0.0, std::abs(result.u - n * m / 2.0) - 0.5);
-  result.p = std::min(
-      1.0, 2.0 * boost::math::cdf(complement(boost::math::normal(), distance / spread)));
+  result.p =
+      std::min(1.0, 2.0 * boost::math::cdf(complement(boost::math::normal(), distance / spread)));
   return result;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "stats/check.hpp"
 #include "stats/spread.hpp"
 #include "xfer/rng.hpp"
@@ -17,8 +18,8 @@ constexpr int halvings_max = 1000;
 
 /// Correlation over cells between the sums of the seeds in `first` and of those in `second`; not a
 /// number when one of them does not vary.
-double correlation(std::span<const std::vector<double>> gains,
-                   std::span<const std::size_t> first, std::span<const std::size_t> second) {
+double correlation(std::span<const std::vector<double>> gains, std::span<const std::size_t> first,
+                   std::span<const std::size_t> second) {
   std::vector<double> a;
   std::vector<double> b;
   for (const auto& row : gains) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/robustness.hpp"
 
 #include "stats/arms.hpp"
@@ -20,8 +21,8 @@ Arms make_arms(std::span<const PromptVariant> variants, const TransferOptions& o
     set.arms.push_back({stream_id("baseline"), "baseline under '" + v.name + "'", &v.baseline});
     set.arms.push_back({stream_id("transfer"), "transfer under '" + v.name + "'", &v.transfer});
   }
-  return Arms(std::span(&set, 1), {options.kind, options.level, options.resamples, options.seed,
-                                   "prompt_robustness"});
+  return Arms(std::span(&set, 1),
+              {options.kind, options.level, options.resamples, options.seed, "prompt_robustness"});
 }
 
 SignSurvival survival(std::span<const Estimate> gains) {

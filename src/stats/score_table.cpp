@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/score_table.hpp"
 
 #include "stats/check.hpp"
@@ -22,8 +23,7 @@ double mean_of(const std::vector<double>& values) {
 void check(std::span<const ScoreCell> cells, const ScoreTableOptions& options) {
   check_level(options.level, "score_verdicts");
   if (!(options.margin >= 0.0) || !std::isfinite(options.margin))
-    refuse("score_verdicts: margin must be 0 or more (got " + std::to_string(options.margin) +
-           ")");
+    refuse("score_verdicts: margin must be 0 or more (got " + std::to_string(options.margin) + ")");
   std::set<std::pair<std::string, std::string>> seen;
   for (const ScoreCell& cell : cells) {
     const std::string name = cell.source + " -> " + cell.target;
@@ -81,8 +81,8 @@ void test(const ScoreCell& cell, double level, ScoreVerdict& v) {
     } else {
       const double half = critical_normal(level) * error;
       v.gain = Estimate{gain, gain - half, gain + half};
-      v.p = 2.0 * boost::math::cdf(boost::math::complement(boost::math::normal(),
-                                                          std::abs(gain) / error));
+      v.p = 2.0 * boost::math::cdf(
+                      boost::math::complement(boost::math::normal(), std::abs(gain) / error));
     }
   } else {
     v.reason = "one run each and the number of items not known: nothing tells how sure it is";

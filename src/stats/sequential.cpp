@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/sequential.hpp"
 
 #include "stats/check.hpp"
@@ -16,9 +17,7 @@ namespace {
 constexpr double largest_bound = 8.0;
 constexpr int grid_intervals = 600;  // even, for Simpson's rule
 
-double upper_tail(double z) {
-  return boost::math::cdf(complement(boost::math::normal(), z));
-}
+double upper_tail(double z) { return boost::math::cdf(complement(boost::math::normal(), z)); }
 
 double upper_quantile(double tail) {
   return boost::math::quantile(complement(boost::math::normal(), tail));
@@ -49,8 +48,8 @@ public:
     const double sd = std::sqrt(time - time_);
     double sum = 0.0;
     for (std::size_t i = 0; i < points_.size(); ++i)
-      sum += weights_[i] * (upper_tail((edge - points_[i]) / sd) +
-                            upper_tail((edge + points_[i]) / sd));
+      sum += weights_[i] *
+             (upper_tail((edge - points_[i]) / sd) + upper_tail((edge + points_[i]) / sd));
     return sum;
   }
 

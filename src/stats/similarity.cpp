@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/similarity.hpp"
 
 #include "stats/check.hpp"
@@ -29,8 +30,8 @@ std::vector<double> shares(std::span<const double> weights, const std::string& w
 void check_shape(const MatrixView& m, const char* operation) {
   if (m.rows == 0 || m.columns == 0 || m.values.size() / m.rows != m.columns ||
       m.values.size() % m.rows != 0)
-    refuse(std::string(operation) + ": " + std::to_string(m.values.size()) +
-           " values are not " + std::to_string(m.rows) + " x " + std::to_string(m.columns));
+    refuse(std::string(operation) + ": " + std::to_string(m.values.size()) + " values are not " +
+           std::to_string(m.rows) + " x " + std::to_string(m.columns));
 }
 
 /// Sum of the kernel over all pairs of rows of two samples, or of unlike rows of one.
@@ -72,8 +73,8 @@ double mmd2(const MatrixView& x, const MatrixView& y, double bandwidth, MmdEstim
   check_finite(x.values, "mmd2");
   check_finite(y.values, "mmd2");
   if (x.columns != y.columns)
-    refuse("mmd2: both samples need the same columns (got " + std::to_string(x.columns) +
-           " and " + std::to_string(y.columns) + ")");
+    refuse("mmd2: both samples need the same columns (got " + std::to_string(x.columns) + " and " +
+           std::to_string(y.columns) + ")");
   if (!(bandwidth > 0.0) || !std::isfinite(bandwidth))
     refuse("mmd2: bandwidth must be above 0 (got " + std::to_string(bandwidth) + ")");
   const bool unbiased = estimator == MmdEstimator::unbiased;

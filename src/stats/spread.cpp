@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "stats/spread.hpp"
 
 #include "xfer/stats/intervals.hpp"
@@ -88,9 +89,7 @@ double corrected_variance(double of_draws, double residual) {
   return std::max(of_draws - 2.0 * residual, of_draws / 3.0);
 }
 
-double widening(double level, double df) {
-  return critical_t(level, df) / critical_normal(level);
-}
+double widening(double level, double df) { return critical_t(level, df) / critical_normal(level); }
 
 double student_critical(double z, double df) {
   // From the upper tail, where small probabilities keep their digits.

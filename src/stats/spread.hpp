@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Spread of estimates: what intervals from resampling share.
 #pragma once
 

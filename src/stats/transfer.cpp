@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/transfer.hpp"
 
 #include "stats/arms.hpp"
@@ -64,9 +65,7 @@ public:
     const auto found = arms_.find({items, condition});
     return found == arms_.end() ? std::nullopt : std::optional(found->second);
   }
-  std::size_t at(Items items, Condition condition) const {
-    return arms_.at({items, condition});
-  }
+  std::size_t at(Items items, Condition condition) const { return arms_.at({items, condition}); }
 
 private:
   std::map<std::pair<Items, Condition>, std::size_t> arms_;
@@ -97,12 +96,12 @@ Arms make_arms(std::span<const ConditionScores> conditions, const TransferOption
   };
   if (conditions.empty()) refuse("transfer_metrics: no conditions");
   add(Items::target, conditions, options.item_weights, options.item_clusters);
-  for (const auto& [items, scored] : {std::pair(Items::source, &context.source),
-                                      std::pair(Items::retained, &context.retained),
-                                      std::pair(Items::held_out, &context.held_out)})
+  for (const auto& [items, scored] :
+       {std::pair(Items::source, &context.source), std::pair(Items::retained, &context.retained),
+        std::pair(Items::held_out, &context.held_out)})
     add(items, scored->conditions, scored->item_weights, scored->item_clusters);
-  return Arms(sets, {options.kind, options.level, options.resamples, options.seed,
-                     "transfer_metrics"});
+  return Arms(sets,
+              {options.kind, options.level, options.resamples, options.seed, "transfer_metrics"});
 }
 
 class Analysis {
@@ -121,11 +120,10 @@ public:
     m.ceiling = difference(Items::target, Condition::direct, Condition::baseline);
     m.gain_above_control =
         difference(Items::target, Condition::transfer, Condition::format_control);
-    m.sequential_over_direct =
-        difference(Items::target, Condition::sequential, Condition::direct);
+    m.sequential_over_direct = difference(Items::target, Condition::sequential, Condition::direct);
     m.joint_over_direct = difference(Items::target, Condition::joint, Condition::direct);
-    m.efficiency = share_of(m.gain, m.ceiling, "direct gain",
-                            gain_of(Items::target, Condition::direct));
+    m.efficiency =
+        share_of(m.gain, m.ceiling, "direct gain", gain_of(Items::target, Condition::direct));
     m.relative_transfer = relative(m.gain);
     m.headroom_gain = headroom(m.gain);
     add_source_metrics(m);
@@ -158,12 +156,12 @@ private:
     bool flat = false;
     const Metric metric = arms_.combine({{*a, 1.0}, {*b, -1.0}}, flat);
     if (flat)
-      notes_.push_back(
-          std::string(to_string(first)) + " and " + std::string(to_string(second)) +
-          " do not differ on any item" + where + " in a way that resampling can vary; " +
-          (options_.kind == ScoreKind::accuracy
-               ? "their interval is what the number of items can rule out"
-               : "their interval has no width"));
+      notes_.push_back(std::string(to_string(first)) + " and " + std::string(to_string(second)) +
+                       " do not differ on any item" + where +
+                       " in a way that resampling can vary; " +
+                       (options_.kind == ScoreKind::accuracy
+                            ? "their interval is what the number of items can rule out"
+                            : "their interval has no width"));
     return options_.kind == ScoreKind::accuracy ? within(metric, -1.0, 1.0) : metric;
   }
 
@@ -178,8 +176,8 @@ private:
   /// The gain itself, or why nothing may be divided by it.
   Metric clearly_there(const Metric& gain, const std::string& name) const {
     if (!gain.defined()) return gain;
-    const double least = options_.ceiling_min.value_or(
-        options_.kind == ScoreKind::accuracy ? 0.02 : 0.01);
+    const double least =
+        options_.ceiling_min.value_or(options_.kind == ScoreKind::accuracy ? 0.02 : 0.01);
     const double lower = gain.estimate()->lower;
     if (lower <= 0.0) return Undefined{name + " not distinguishable from 0"};
     if (lower <= least)
@@ -214,8 +212,7 @@ private:
     const Metric back = difference(Items::source, Condition::direct, Condition::baseline);
     m.source_normalised = share_of(m.gain, own, "gain on the source's own items",
                                    gain_of(Items::source, Condition::transfer));
-    m.sequential_forgetting =
-        difference(Items::source, Condition::sequential, Condition::transfer);
+    m.sequential_forgetting = difference(Items::source, Condition::sequential, Condition::transfer);
     const Undefined missing{!m.gain.defined() ? m.gain.reason() : back.reason()};
     if (!m.gain.defined() || !back.defined()) {
       m.asymmetry = missing;
@@ -229,9 +226,9 @@ private:
     if (m.standardised_asymmetry.defined())
       m.standardised_asymmetry = clearly_there(own, "gain on the source's own items");
     if (m.standardised_asymmetry.defined())
-      m.standardised_asymmetry = arms_.ratio_difference(
-          there, gain_of(Items::target, Condition::direct), home,
-          gain_of(Items::source, Condition::transfer));
+      m.standardised_asymmetry =
+          arms_.ratio_difference(there, gain_of(Items::target, Condition::direct), home,
+                                 gain_of(Items::source, Condition::transfer));
   }
 
   Metric generalisation(const TransferMetrics& m) {

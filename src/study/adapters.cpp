@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/adapters.hpp"
 
 #include "study/sqlite.hpp"

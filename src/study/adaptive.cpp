@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/adaptive.hpp"
 
 #include "xfer/error.hpp"
@@ -50,8 +51,7 @@ Wanted wanted_of(const StudySpec& spec, const Plan& plan, const std::vector<int>
     if (wanted.legs[leg] && plan.legs[leg].parent) wanted.legs[*plan.legs[leg].parent] = true;
   for (std::size_t e = 0; e < plan.evaluations.size(); ++e) {
     const PlannedEvaluation& planned = plan.evaluations[e];
-    if (planned.leg && wanted.legs[*planned.leg] &&
-        planned.step < plan.legs[*planned.leg].steps)
+    if (planned.leg && wanted.legs[*planned.leg] && planned.step < plan.legs[*planned.leg].steps)
       wanted.evaluations[e] = true;
   }
   return wanted;
@@ -60,8 +60,7 @@ Wanted wanted_of(const StudySpec& spec, const Plan& plan, const std::vector<int>
 AdaptiveDesign::AdaptiveDesign(const StudySpec& spec)
     : spec_(spec),
       margin_(by_bits(spec) ? spec.hypotheses.margin_bits : spec.hypotheses.margin_points / 100.0),
-      seeds_(cell_count(spec), spec.looks.first_seeds),
-      cells_(cell_count(spec)) {
+      seeds_(cell_count(spec), spec.looks.first_seeds), cells_(cell_count(spec)) {
   const auto spending = spec.looks.spending == "pocock" ? stats::ErrorSpending::pocock
                                                         : stats::ErrorSpending::obrien_fleming;
   const double alpha = spec.looks.error_rate / static_cast<double>(cells_.size());
@@ -99,15 +98,14 @@ std::vector<Look> AdaptiveDesign::look(const Observe& observe) {
     look.upper = gain.upper;
     look.bound = seen[i].bound;
     look.spent = spent_[static_cast<std::size_t>(look.seeds - spec_.looks.first_seeds)];
-    look.verdict = gain.lower > 0.0                                  ? "gain"
-                   : gain.upper < 0.0                                ? "loss"
+    look.verdict = gain.lower > 0.0                                ? "gain"
+                   : gain.upper < 0.0                              ? "loss"
                    : gain.lower > -margin_ && gain.upper < margin_ ? "equivalent"
-                                                                     : "open";
+                                                                   : "open";
     cells_[cell].decided = look.verdict != "open";
     // 1 is where a verdict falls: the interval leaves zero, or fits within the margin.
     const double half = std::max(0.5 * (gain.upper - gain.lower), 1e-12);
-    cells_[cell].certainty =
-        std::max(std::abs(gain.value), margin_ - std::abs(gain.value)) / half;
+    cells_[cell].certainty = std::max(std::abs(gain.value), margin_ - std::abs(gain.value)) / half;
   }
   choose(looks, places);
   return looks;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which seeds an adaptive study trains next.
 #pragma once
 

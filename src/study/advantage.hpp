@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the rewards of a step's answers to how much each is to be reinforced.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/backend.hpp"
 
 #include "study/tinker_backend.hpp"

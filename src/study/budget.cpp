@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/budget.hpp"
 
 #include "xfer/error.hpp"
@@ -34,9 +35,10 @@ std::string money(Nanodollars amount) {
 
 Nanodollars to_nanodollars(double dollars) {
   if (!(dollars >= 0.0 && dollars <= dollars_max))
-    throw Error(Errc::invalid_argument, "budget: an amount must be from 0 to 1000000000 dollars "
-                                        "(got " +
-                                            std::to_string(dollars) + ")");
+    throw Error(Errc::invalid_argument,
+                "budget: an amount must be from 0 to 1000000000 dollars "
+                "(got " +
+                    std::to_string(dollars) + ")");
   return static_cast<Nanodollars>(std::ceil(dollars * nanodollars_per_dollar));
 }
 
@@ -66,8 +68,7 @@ void Budget::Hold::settle(Nanodollars spent, Outcome outcome) {
 }
 
 Budget::Budget(BudgetLimits limits, std::vector<Spend> past, Store store, Today today)
-    : limits_(limits),
-      store_(store ? std::move(store) : [](const Spend&) {}),
+    : limits_(limits), store_(store ? std::move(store) : [](const Spend&) {}),
       today_(today ? std::move(today) : day_of_the_system) {
   for (Spend& spend : past) {
     next_id_ = std::max(next_id_, spend.id + 1);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/checkpoints.hpp"
 
 #include "study/ledger_schema.hpp"
@@ -94,12 +95,11 @@ std::vector<StoredCheckpoint> unneeded_checkpoints(const fs::path& run_folder, b
       folders.insert(entry.path());
   for (const fs::path& folder : folders) {
     const auto found = legs.find(folder.parent_path().filename().string());
-    const bool current = found != legs.end() &&
-                         run_folder / found->second.checkpoint == folder;
+    const bool current = found != legs.end() && run_folder / found->second.checkpoint == folder;
     if (current && (needed.count(found->first) || kept.count(folder.lexically_normal()))) continue;
     const std::string what = found == legs.end() ? "no training run of this study"
                              : current           ? found->second.description
-                                       : "left behind by " + found->second.description;
+                                                 : "left behind by " + found->second.description;
     unneeded.push_back({what, folder.string(), false, bytes_below(folder)});
   }
   return unneeded;
@@ -118,14 +118,13 @@ std::vector<StoredCheckpoint> remove_unneeded_checkpoints(const fs::path& run_fo
       std::error_code error;
       fs::remove_all(one.path, error);
       if (error)
-        throw Error(Errc::io,
-                    "checkpoint " + one.path + ": cannot be removed: " + error.message());
+        throw Error(Errc::io, "checkpoint " + one.path + ": cannot be removed: " + error.message());
       fs::remove(fs::path(one.path).parent_path(), error);  // when it is empty now
       continue;
     }
     if (!backend)
-      throw Error(Errc::invalid_argument, "checkpoint " + one.path +
-                                              " is kept by a service: a backend is needed");
+      throw Error(Errc::invalid_argument,
+                  "checkpoint " + one.path + " is kept by a service: a backend is needed");
     forget.bind(1, one.path).run();
     run_blocking(backend->drop_state(one.path));
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/detectable.hpp"
 
 #include "xfer/stats/power.hpp"
@@ -49,11 +50,11 @@ void add_detectable(Forecast& forecast, const StudySpec& spec) {
       std::to_string(spec.items) + " items of which " + points(flipped) +
       "% change between right and wrong" +
       (seeds < 2 ? std::string("; with one seed the spread between training runs is left out")
-                 : ", and gains that spread by " + points(between_seeds) +
-                       " points between the " + std::to_string(seeds) + " seeds");
+                 : ", and gains that spread by " + points(between_seeds) + " points between the " +
+                       std::to_string(seeds) + " seeds");
   forecast.efficiency.effect = gain / assumed_ceiling;
-  forecast.efficiency.assumptions = "a direct gain of " + points(assumed_ceiling) +
-                                    " points that is itself well measured";
+  forecast.efficiency.assumptions =
+      "a direct gain of " + points(assumed_ceiling) + " points that is itself well measured";
   const std::size_t pairs = unordered_pairs(spec);
   forecast.correlation.assumptions =
       std::to_string(pairs) + (pairs == 1 ? " pair" : " pairs") +

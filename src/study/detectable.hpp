@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The smallest effects that a study's design can show.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Testing: one model state on one set of items.
 #include "study/study_run.hpp"
 
@@ -162,8 +163,8 @@ task<void> StudyRun::report_tokens(ItemQueue& queue) {
   while (queue.workers > 0) {
     queue.ticker.expires_after(ticker_period);
     boost::system::error_code cancelled;
-    auto waiting = queue.ticker.async_wait(
-        boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+    auto waiting =
+        queue.ticker.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
     co_await std::move(waiting);
     const std::int64_t drawn = queue.tokens_drawn->load();
     if (drawn != seen) emit_progress(queue);
@@ -200,8 +201,8 @@ task<void> StudyRun::answer_items(ItemQueue& queue) {
 task<ItemResult> StudyRun::answer_item(ItemQueue& queue, int position) {
   const Protocol& protocol = queue.protocol;
   const PlannedEvaluation& planned = plan_.evaluations[queue.index];
-  const Example example = protocol.domain().dataset->at(
-      planned.split, queue.items[static_cast<std::size_t>(position)]);
+  const Example example =
+      protocol.domain().dataset->at(planned.split, queue.items[static_cast<std::size_t>(position)]);
   ItemResult item;
   item.item_id = to_valid_utf8(example.id);
   item.kind = to_valid_utf8(example.kind);
@@ -251,9 +252,8 @@ task<void> StudyRun::draw_samples(ItemQueue& queue, const Example& example, int 
   SampleRequest request = answer_request(protocol, prompt);
   request.num_samples = planned.samples;
   request.temperature = spec_.sample_temperature;
-  request.seed = Rng(stream_id(planned.key), "samples")
-                     .fork(static_cast<std::uint64_t>(position))
-                     .next_u64();
+  request.seed =
+      Rng(stream_id(planned.key), "samples").fork(static_cast<std::uint64_t>(position)).next_u64();
   request.tokens_drawn = queue.tokens_drawn;
   auto sampling = queue.sampler->sample(std::move(request));
   const std::vector<Completion> completions = co_await std::move(sampling);

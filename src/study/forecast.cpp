@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/forecast.hpp"
 
 #include "study/detectable.hpp"
@@ -108,9 +109,8 @@ private:
                    of(std::min(answer, answer_max), 1.0), of(answer_max, 1.0)};
     };
     TokenForecast tokens;
-    tokens.prefill = range([&](double length, double) {
-      return problems * prompt + scored * (prompt + length);
-    });
+    tokens.prefill = range(
+        [&](double length, double) { return problems * prompt + scored * (prompt + length); });
     tokens.sample = range([&](double length, double) { return answers * length; });
     tokens.train = range([&](double length, double with_signal) {
       return answers * (prompt + length) * with_signal;
@@ -184,7 +184,7 @@ private:
 };
 
 Range dollars(const TokenForecast& tokens, const Price& price) {
-  const auto sum = [&](double Range::* part) {
+  const auto sum = [&](double Range::*part) {
     return (tokens.prefill.*part * price.prefill + tokens.sample.*part * price.sample +
             tokens.train.*part * price.train) /
            1e6;
@@ -211,8 +211,8 @@ void add_dollars(Forecast& forecast, const Plan& plan, const Price& price) {
 }
 
 double hours_of(double units, const StudySpec& spec, std::int64_t parameters) {
-  const double cores = spec.threads > 0 ? spec.threads
-                                        : std::max(1U, std::thread::hardware_concurrency());
+  const double cores =
+      spec.threads > 0 ? spec.threads : std::max(1U, std::thread::hardware_concurrency());
   return units * static_cast<double>(parameters) / (multiply_adds_per_core_hour * cores);
 }
 
@@ -240,8 +240,8 @@ void add_advice(Forecast& forecast, const StudySpec& spec, const Plan& plan,
   const auto seeds = static_cast<double>(spec.seeds.size());
 
   Advice items;
-  items.change = std::to_string(2 * spec.items) + " test items in place of " +
-                 std::to_string(spec.items);
+  items.change =
+      std::to_string(2 * spec.items) + " test items in place of " + std::to_string(spec.items);
   items.more_dollars = forecast.testing_dollars.expected * test_share;
   items.more_hours = hours_of(test_units, spec, parameters);
   items.gain_effect = smallest_gain(2 * spec.items, static_cast<int>(spec.seeds.size()));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which example is drawn when: a pure function of seed and position.
 #pragma once
 
@@ -38,10 +39,10 @@ private:
     std::uint64_t left = value >> half_bits_;
     std::uint64_t right = value & mask;
     for (std::uint32_t round = 0; round < rounds; ++round) {
-      const auto word = philox4x32(
-          {static_cast<std::uint32_t>(right), static_cast<std::uint32_t>(epoch),
-           static_cast<std::uint32_t>(epoch >> 32U), round},
-          {static_cast<std::uint32_t>(key_), static_cast<std::uint32_t>(key_ >> 32U)});
+      const auto word =
+          philox4x32({static_cast<std::uint32_t>(right), static_cast<std::uint32_t>(epoch),
+                      static_cast<std::uint32_t>(epoch >> 32U), round},
+                     {static_cast<std::uint32_t>(key_), static_cast<std::uint32_t>(key_ >> 32U)});
       const std::uint64_t mixed = left ^ (((std::uint64_t{word[1]} << 32U) | word[0]) & mask);
       left = right;
       right = mixed;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/learning_rate.hpp"
 
 #include "study/spec_fields.hpp"
@@ -46,8 +47,10 @@ double automatic_rate(const StudySpec& spec, const Backend& backend) {
   if (hidden_size == 0)
     throw Error(Errc::invalid_argument,
                 "study: train.learning_rate = \"auto\" needs the hidden size of the model, which "
-                "is not known for '" + name + "'; give a rate, or several to "
-                "train.learning_rate_search");
+                "is not known for '" +
+                    name +
+                    "'; give a rate, or several to "
+                    "train.learning_rate_search");
   return formula_learning_rate(family, hidden_size, spec.lora.rank > 0);
 }
 
@@ -131,8 +134,7 @@ StudySpec probe_of(const StudySpec& spec, Method method) {
   return probe;
 }
 
-RunOptions quietly(const RunOptions& options, const std::string& folder,
-                   const std::string& what) {
+RunOptions quietly(const RunOptions& options, const std::string& folder, const std::string& what) {
   RunOptions inner = options;
   inner.run_folder = options.run_folder / "search" / folder;
   if (options.on_event)
@@ -155,13 +157,17 @@ double formula_learning_rate(std::string_view family, int hidden_size, bool adap
   constexpr double reference_size = 2000.0;
   const std::string name = lower(family);
   double power = 0.0;
-  if (name.find("llama") != std::string::npos) power = 0.781;
-  else if (name.find("qwen") != std::string::npos) power = 0.0775;
+  if (name.find("llama") != std::string::npos)
+    power = 0.781;
+  else if (name.find("qwen") != std::string::npos)
+    power = 0.0775;
   else
     throw Error(Errc::invalid_argument,
                 "study: learning_rate = \"auto\" knows models of the Llama and Qwen families only "
-                "(got '" + std::string(family) + "'); give a rate, or several to "
-                "learning_rate_search");
+                "(got '" +
+                    std::string(family) +
+                    "'); give a rate, or several to "
+                    "learning_rate_search");
   return base_rate * (adapter ? adapter_factor : 1.0) *
          std::pow(reference_size / hidden_size, power);
 }
@@ -186,8 +192,9 @@ RateSearch search_learning_rates(StudySpec& spec, const RunOptions& options, Bac
     const bool reinforced = learning == Learning::reinforcement;
     std::vector<TriedRate> tried;
     for (const double rate : rates_to_try(spec, learning)) {
-      StudySpec probe = probe_of(
-          spec, !reinforced ? Method::sl : has_rl ? Method::rl : Method::sl_rl);
+      StudySpec probe = probe_of(spec, !reinforced ? Method::sl
+                                       : has_rl    ? Method::rl
+                                                   : Method::sl_rl);
       (reinforced ? probe.rl.learning_rate : probe.learning_rate) = rate;
       for (double* limit : {&probe.budget.max_dollars, &probe.budget.max_dollars_per_day})
         if (*limit > 0.0) *limit = std::max(*limit - search.dollars, 1e-9);

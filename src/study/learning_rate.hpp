@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which learning rate a study trains with, where its file leaves that open.
 #pragma once
 

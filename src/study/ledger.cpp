@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/ledger.hpp"
 
 #include "study/ledger_schema.hpp"
@@ -169,9 +170,9 @@ void Ledger::check_same(const Facts& facts, const Plan& plan) {
   for (const auto& [name, value] : stored)
     if (!facts.count(name)) differ(name, value, "none");
   if (!differences.empty())
-    throw Error(Errc::run_mismatch, "run folder " + database_.path().parent_path().string() +
-                                        " holds another study; choose another folder, or undo: " +
-                                        differences);
+    throw Error(Errc::run_mismatch,
+                "run folder " + database_.path().parent_path().string() +
+                    " holds another study; choose another folder, or undo: " + differences);
   // The facts decide the plan; this catches a version of xfer that plans in another way.
   std::vector<std::string> keys;
   Statement legs(database_, "SELECT key FROM legs ORDER BY id");
@@ -223,11 +224,10 @@ void Ledger::commit_steps(std::size_t leg, std::span<const StepRow> steps,
 
 void Ledger::forget_training(std::size_t leg) {
   transaction([&] {
-    for (const char* sql :
-         {"DELETE FROM steps WHERE leg = ?", "DELETE FROM rewards WHERE leg = ?",
-          "DELETE FROM items WHERE evaluation IN "
-          "(SELECT id FROM evaluations WHERE leg = ? AND finished = 0)",
-          "UPDATE legs SET steps_done = 0, checkpoint = '' WHERE id = ?"}) {
+    for (const char* sql : {"DELETE FROM steps WHERE leg = ?", "DELETE FROM rewards WHERE leg = ?",
+                            "DELETE FROM items WHERE evaluation IN "
+                            "(SELECT id FROM evaluations WHERE leg = ? AND finished = 0)",
+                            "UPDATE legs SET steps_done = 0, checkpoint = '' WHERE id = ?"}) {
       Statement statement(database_, sql);
       statement.bind(1, id_of(leg)).run();
     }
@@ -256,8 +256,8 @@ std::vector<bool> Ledger::items_done(std::size_t evaluation, int items) {
   return done;
 }
 
-void Ledger::commit_items(std::size_t evaluation,
-                          std::span<const std::pair<int, ItemResult>> items, bool finished) {
+void Ledger::commit_items(std::size_t evaluation, std::span<const std::pair<int, ItemResult>> items,
+                          bool finished) {
   transaction([&] {
     Statement insert(database_,
                      "INSERT INTO items(evaluation, position, item_id, kind, cluster, score, "

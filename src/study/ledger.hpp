@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The study's database: what is to be done, and what is done for good.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rounds of an adaptive study in its ledger.
 #include "study/ledger.hpp"
 #include "study/spec_fields.hpp"
@@ -39,10 +40,9 @@ void Ledger::note_looks(std::span<const Look> looks) {
   const auto row_of = [](const Look& look) {
     std::string row;
     for (const std::string& part :
-         {std::to_string(look.round), look.source, look.target,
-          std::string(to_string(look.method)), std::to_string(look.seeds), spell(look.gain),
-          spell(look.lower), spell(look.upper), spell(look.bound), spell(look.spent), look.verdict,
-          std::to_string(look.goes_on ? 1 : 0)})
+         {std::to_string(look.round), look.source, look.target, std::string(to_string(look.method)),
+          std::to_string(look.seeds), spell(look.gain), spell(look.lower), spell(look.upper),
+          spell(look.bound), spell(look.spent), look.verdict, std::to_string(look.goes_on ? 1 : 0)})
       row += part + "\n";
     return row;
   };

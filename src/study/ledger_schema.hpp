@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tables of `study.db`.
 #pragma once
 
@@ -13,7 +14,8 @@ inline constexpr std::string_view metric_entry = "field metric of ";
 /// plan, numbered as there; the rest is what has been done. `method`, `condition`, `learning` and
 /// `split` hold names, `kind` those of `FurtherTest`. Money is in billionths of a dollar:
 /// `reservations` are calls under way (or cut off), `spending` sums the settled ones, of which the
-/// `pending` paid for work that is not committed yet. `looks` holds the rounds of an adaptive study.
+/// `pending` paid for work that is not committed yet. `looks` holds the rounds of an adaptive
+/// study.
 inline constexpr std::string_view ledger_schema = R"sql(
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a run spends, in its ledger.
 #include "study/ledger.hpp"
 
@@ -92,9 +93,8 @@ void Ledger::keep(const Spend& spend) {
     remove.bind(1, spend.id).run();
     const std::string column = spend.outcome == Outcome::useful ? "pending" : "lost";
     Statement add(database_, "INSERT INTO spending(leg, day, " + column +
-                                 ") VALUES(?, ?, ?) ON CONFLICT(leg, day) DO UPDATE SET " +
-                                 column + " = " +
-                                 column + " + excluded." + column);
+                                 ") VALUES(?, ?, ?) ON CONFLICT(leg, day) DO UPDATE SET " + column +
+                                 " = " + column + " + excluded." + column);
     add.bind(1, spend.leg).bind(2, spend.day).bind(3, spend.spent).run();
   });
 }

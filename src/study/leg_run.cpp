@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Training: one leg from its parent's weights to its last step.
 #include "study/study_run.hpp"
 
@@ -28,8 +29,8 @@ void make_checkpoint_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error)
-    throw Error(Errc::io, "checkpoint folder " + folder.string() + ": cannot be made: " +
-                              error.message());
+    throw Error(Errc::io,
+                "checkpoint folder " + folder.string() + ": cannot be made: " + error.message());
 }
 
 }  // namespace
@@ -89,8 +90,10 @@ task<void> StudyRun::run_leg(std::size_t index) {
   co_await std::move(opening);
   std::optional<TrainingData> data;
   std::optional<Problems> problems;
-  if (leg.learning == Learning::reinforcement) problems.emplace(spec_, materials_, leg);
-  else data.emplace(spec_, materials_, leg);
+  if (leg.learning == Learning::reinforcement)
+    problems.emplace(spec_, materials_, leg);
+  else
+    data.emplace(spec_, materials_, leg);
   cursor.started = cursor.committed = Clock::now();
   progress_.mark();
   while (true) {

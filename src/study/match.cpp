@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/match.hpp"
 
 #include "study/metered.hpp"
@@ -48,8 +49,8 @@ double BudgetMatch::step_cost(Learning learning, const std::vector<std::string>&
   const auto key = std::tuple(learning, domains);
   const auto known = costs_.find(key);
   if (known != costs_.end()) return known->second;
-  const double cost = learning == Learning::reinforcement ? reinforced_cost(domains)
-                                                          : supervised_cost(domains);
+  const double cost =
+      learning == Learning::reinforcement ? reinforced_cost(domains) : supervised_cost(domains);
   return costs_[key] = cost;
 }
 

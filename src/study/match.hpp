@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a sequential or joint run spends as much of as the direct run.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/materials.hpp"
 
 #include "study/nearest.hpp"
@@ -25,8 +26,8 @@ domains::Domain open_domain(const std::string& name, const StudySpec& spec, cons
 
 void need(const domains::Domain& domain, Split split, const std::string& why) {
   if (domain.dataset->size(split) == 0)
-    throw Error(Errc::bad_data, "domain " + domain.name + ": its " +
-                                    std::string(to_string(split)) + " split is empty; " + why);
+    throw Error(Errc::bad_data, "domain " + domain.name + ": its " + std::string(to_string(split)) +
+                                    " split is empty; " + why);
 }
 
 void need_wordings(const domains::Domain& domain, int variants) {
@@ -81,19 +82,15 @@ DomainSet open_domains(const StudySpec& spec, const DomainSet& own) {
 }
 
 Materials gather_materials(const StudySpec& spec, const Backend& backend, DomainSet domains) {
-  const std::string name =
-      spec.renderer == "auto" ? backend.recommended_renderer() : spec.renderer;
+  const std::string name = spec.renderer == "auto" ? backend.recommended_renderer() : spec.renderer;
   const std::vector<std::string> known = text::Renderer::names();
   if (std::find(known.begin(), known.end(), name) == known.end())
     throw SpecError("renderer", "names the unknown renderer '" + name + "'" +
                                     did_you_mean(name, known) + " (allowed: auto, " +
                                     listed(known) + ")");
-  return {std::move(domains),
-          backend.tokenizer(),
-          text::Renderer::make(name, backend.tokenizer()),
-          backend.model_name(),
-          backend.model_hash(),
-          backend.version()};
+  return {
+      std::move(domains),   backend.tokenizer(),  text::Renderer::make(name, backend.tokenizer()),
+      backend.model_name(), backend.model_hash(), backend.version()};
 }
 
 }  // namespace xfer::study

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/metered.hpp"
 
 #include "xfer/error.hpp"
@@ -32,10 +33,9 @@ private:
   task<std::vector<Completion>> do_sample(SampleRequest request) override {
     const Price& price = meter_.price();
     const Nanodollars prompt = Meter::cost(request.prompt.size(), price.prefill);
-    const Nanodollars worst =
-        prompt + Meter::cost(static_cast<std::size_t>(request.num_samples) *
-                                 static_cast<std::size_t>(request.max_tokens),
-                             price.sample);
+    const Nanodollars worst = prompt + Meter::cost(static_cast<std::size_t>(request.num_samples) *
+                                                       static_cast<std::size_t>(request.max_tokens),
+                                                   price.sample);
     auto reserving = meter_.reserve(leg_, worst);
     Budget::Hold hold = co_await std::move(reserving);
     auto sampling = inner_->sample(std::move(request));
@@ -164,7 +164,7 @@ std::optional<Price> price_of_calls(const StudySpec& spec) {
     throw Error(e.code(), std::string("budget: ") + e.what());
   }
   const bool costs_nothing = price.prefill == 0.0 && price.sample == 0.0 && price.train == 0.0 &&
-                    price.per_1000_steps.value_or(0.0) == 0.0;
+                             price.per_1000_steps.value_or(0.0) == 0.0;
   if (costs_nothing) return std::nullopt;
   return price;
 }

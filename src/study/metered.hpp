@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls that are paid for: each reserves the most it can cost before it is made.
 #pragma once
 

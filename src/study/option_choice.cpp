@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answering an item by the option that the model finds most probable.
 #include "study/study_run.hpp"
 
@@ -36,8 +37,8 @@ task<void> StudyRun::choose_option(ItemQueue& queue, const Example& example, Ite
   const std::size_t chosen = grade::chosen_option(by, known);
   const std::size_t right = right_option(example, options);
   item.completion = to_valid_utf8(options[chosen]);
-  item.answer = example.choices.empty() ? item.completion
-                                        : std::string(1, static_cast<char>('A' + chosen));
+  item.answer =
+      example.choices.empty() ? item.completion : std::string(1, static_cast<char>('A' + chosen));
   item.score = item.strict_score = chosen == right ? 1.0 : 0.0;
   item.extracted = item.strict_extracted = true;
   if (chosen != right) item.failure = "another option is more probable";

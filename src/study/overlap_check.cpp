@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/overlap_check.hpp"
 
 #include "study/protocol.hpp"
@@ -85,8 +86,8 @@ std::vector<OverlapCheck> check_overlap(const StudySpec& spec, const Materials& 
       train.push_back(excerpt(name, domain, Split::train, std::move(items)));
     }
     if (tested.contains(name) && finite(domain, Split::test))
-      test.push_back(excerpt(name, domain, Split::test,
-                             evaluation_items(domain, Split::test, spec.items)));
+      test.push_back(
+          excerpt(name, domain, Split::test, evaluation_items(domain, Split::test, spec.items)));
   }
   domains::OverlapOptions options;
   options.items_max = options.pairs_max = listed_items_max;

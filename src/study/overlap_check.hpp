@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a study's test items are among the text that it trains on.
 #pragma once
 

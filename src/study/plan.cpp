@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/plan.hpp"
 
 #include "study/match.hpp"
@@ -36,7 +37,8 @@ constexpr std::size_t wording_bytes_max = 60;
 std::string wording_name(const domains::Domain& domain, int wording) {
   const domains::PromptTemplate& prompt = domain.prompts.at(static_cast<std::size_t>(wording));
   std::string text = std::to_string(wording + 1) + ": " + prompt.before + " … " + prompt.after;
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
   const auto twice = [](char a, char b) { return a == ' ' && b == ' '; };
   text.erase(std::unique(text.begin(), text.end(), twice), text.end());
   if (text.size() > wording_bytes_max) text.resize(wording_bytes_max);
@@ -92,8 +94,7 @@ private:
     Split split = Split::test;
     if (domain.dataset->size(split) == 0) split = Split::train;
     Lengths lengths;
-    const auto items =
-        evaluation_items(domain, split, static_cast<int>(probe_examples));
+    const auto items = evaluation_items(domain, split, static_cast<int>(probe_examples));
     for (const std::size_t index : items) {
       const Reference reference = protocol.reference(domain.dataset->at(split, index));
       lengths.prompt += static_cast<double>(reference.first) / static_cast<double>(items.size());
@@ -104,15 +105,15 @@ private:
   }
 
   void add_baselines() {
-    const bool wanted = std::count(spec_.conditions.begin(), spec_.conditions.end(),
-                                   Condition::baseline) != 0;
+    const bool wanted =
+        std::count(spec_.conditions.begin(), spec_.conditions.end(), Condition::baseline) != 0;
     for (std::size_t pair = 0; wanted && pair < spec_.pairs.size(); ++pair) {
       for (const Method method : spec_.methods) {
         PlannedCondition baseline;
         baseline.pair = pair;
         baseline.method = method;
-        baseline.evaluation = evaluation(
-            std::nullopt, 0, {spec_.pairs[pair].second, Split::test, spec_.items});
+        baseline.evaluation =
+            evaluation(std::nullopt, 0, {spec_.pairs[pair].second, Split::test, spec_.items});
         add_further_tests(baseline, std::nullopt);
         plan_.conditions.push_back(baseline);
       }
@@ -150,8 +151,7 @@ private:
                  int step, const std::string& target) {
     if (spec_.validation_items == 0) return;
     planned.curve.push_back(
-        {total_step,
-         evaluation(leg, step, {target, Split::validation, spec_.validation_items})});
+        {total_step, evaluation(leg, step, {target, Split::validation, spec_.validation_items})});
   }
 
   /// Held-out items, other wordings and other domains, as the study asks for them.
@@ -216,9 +216,8 @@ private:
     }
     if (leg.learning == Learning::supervised)
       return training_cost * spec_.batch_size * (prompt + answer);
-    return spec_.rl.problems *
-           (prompt + spec_.rl.group_size *
-                         (sampling_cost * answer + training_cost * (prompt + answer)));
+    return spec_.rl.problems * (prompt + spec_.rl.group_size * (sampling_cost * answer +
+                                                                training_cost * (prompt + answer)));
   }
 
   std::string supervised_key(const PlannedLeg& leg) const {
@@ -291,10 +290,8 @@ private:
                                              : " (RL, random reward)";
     }
     if (leg.steps == 0) text += " (no step)";
-    const int usual =
-        leg.learning == Learning::reinforcement ? spec_.rl.steps : spec_.steps;
-    if (leg.steps != 0 && leg.steps != usual)
-      text += " (" + std::to_string(leg.steps) + " steps)";
+    const int usual = leg.learning == Learning::reinforcement ? spec_.rl.steps : spec_.steps;
+    if (leg.steps != 0 && leg.steps != usual) text += " (" + std::to_string(leg.steps) + " steps)";
     return text + ", seed " + std::to_string(leg.seed);
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/presets.hpp"
 
 #include "study/nearest.hpp"
@@ -16,9 +17,11 @@ struct Preset {
   StudySpec (*make)();
 };
 
-const std::vector<std::pair<std::string, std::string>> five_pairs = {
-    {"math", "code"},     {"math", "physics"}, {"physics", "chemistry"},
-    {"biology", "logic"}, {"logic", "law"}};
+const std::vector<std::pair<std::string, std::string>> five_pairs = {{"math", "code"},
+                                                                     {"math", "physics"},
+                                                                     {"physics", "chemistry"},
+                                                                     {"biology", "logic"},
+                                                                     {"logic", "law"}};
 
 StudySpec pilot() { return {}; }
 
@@ -129,18 +132,16 @@ constexpr std::array presets = {
            programme},
     Preset{"pilot_tinker", "the pilot on a service: Llama-3.2-1B, about $300", pilot_tinker},
     Preset{"main_tinker",
-           "five pairs, supervised and reinforced, Llama-3.2-1B and 3B, about $1,500",
-           main_tinker},
+           "five pairs, supervised and reinforced, Llama-3.2-1B and 3B, about $1,500", main_tinker},
     Preset{"ablations_tinker", "both ablations on a service, about $500", ablations_tinker},
-    Preset{"full_matrix_tinker", "the full matrix on a service: Llama-3.2-1B",
-           full_matrix_tinker}};
+    Preset{"full_matrix_tinker", "the full matrix on a service: Llama-3.2-1B", full_matrix_tinker}};
 
 const Preset& find(std::string_view name) {
   for (const Preset& one : presets)
     if (one.name == name) return one;
   throw Error(Errc::invalid_argument, "study: no preset is called '" + std::string(name) + "'" +
-                                          did_you_mean(name, preset_names()) + " (known: " +
-                                          listed(preset_names()) + ")");
+                                          did_you_mean(name, preset_names()) +
+                                          " (known: " + listed(preset_names()) + ")");
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/prices.hpp"
 
 #include "study/nearest.hpp"
@@ -30,7 +31,7 @@ per_1000_steps = 150
 
 struct PriceKey {
   std::string_view name;
-  double Price::* value;
+  double Price::*value;
 };
 constexpr std::array price_keys = {PriceKey{"prefill", &Price::prefill},
                                    PriceKey{"sample", &Price::sample},
@@ -45,9 +46,12 @@ public:
     list.origin = origin_;
     for (const auto& [key, node] : document) {
       const std::string name(key.str());
-      if (name == "date") list.date = text(node, name);
-      else if (name == "source") list.source = text(node, name);
-      else if (name == "models") read_models(node, list);
+      if (name == "date")
+        list.date = text(node, name);
+      else if (name == "source")
+        list.source = text(node, name);
+      else if (name == "models")
+        read_models(node, list);
       else
         refuse(key.source(), "unknown key '" + name + "'" +
                                  did_you_mean(name, {"date", "source", "models"}) +
@@ -76,13 +80,13 @@ private:
 
   double amount(const toml::node& node, const std::string& key) const {
     if (!node.is_number())
-      refuse(node.source(), "'" + key + "' must be a number of dollars (got " + toml_kind(node) +
-                                ")");
-    const double value = node.is_integer() ? static_cast<double>(**node.as_integer())
-                                           : **node.as_floating_point();
+      refuse(node.source(),
+             "'" + key + "' must be a number of dollars (got " + toml_kind(node) + ")");
+    const double value =
+        node.is_integer() ? static_cast<double>(**node.as_integer()) : **node.as_floating_point();
     if (!(value >= 0.0 && value <= price_max))
-      refuse(node.source(), "'" + key + "' must be from 0 to 1000000 dollars (got " +
-                                std::to_string(value) + ")");
+      refuse(node.source(),
+             "'" + key + "' must be from 0 to 1000000 dollars (got " + std::to_string(value) + ")");
     return value;
   }
 
@@ -91,8 +95,8 @@ private:
     for (const auto& [key, entry] : *node.as_table()) {
       const std::string model(key.str());
       if (!entry.is_table())
-        refuse(entry.source(), "'models." + model + "' must be a table (got " + toml_kind(entry) +
-                                   ")");
+        refuse(entry.source(),
+               "'models." + model + "' must be a table (got " + toml_kind(entry) + ")");
       list.models[model] = read_price(*entry.as_table(), model, key.source());
     }
   }
@@ -115,10 +119,10 @@ private:
         known = true;
       }
       if (!known)
-        refuse(key.source(), "unknown key '" + name + "' of model " + model +
-                                 did_you_mean(name, {"prefill", "sample", "train",
-                                                     "per_1000_steps"}) +
-                                 " (allowed: prefill, sample, train, per_1000_steps)");
+        refuse(key.source(),
+               "unknown key '" + name + "' of model " + model +
+                   did_you_mean(name, {"prefill", "sample", "train", "per_1000_steps"}) +
+                   " (allowed: prefill, sample, train, per_1000_steps)");
     }
     if (price.per_1000_steps ? !by_token.empty() : by_token.size() != price_keys.size())
       refuse(where, "model " + model +

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/problems.hpp"
 
 #include "xfer/error.hpp"
@@ -22,9 +23,7 @@ Protocol reinforcement_protocol(const StudySpec& spec, const Materials& material
 }
 
 Problems::Problems(const StudySpec& spec, const Materials& materials, const PlannedLeg& leg)
-    : leg_key_(leg.key),
-      seed_(leg.seed),
-      problems_(spec.rl.problems),
+    : leg_key_(leg.key), seed_(leg.seed), problems_(spec.rl.problems),
       sequence_tokens_max_(static_cast<std::size_t>(spec.max_sequence_tokens)) {
   for (const std::string& name : leg.domains) {
     const std::size_t size = training_examples(spec, materials.domains.at(name));

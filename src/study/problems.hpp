@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The problems that a leg of reinforcement learning puts to its model.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far a study is and how long it will take.
 #pragma once
 
@@ -48,8 +49,8 @@ public:
     }
     if (all_measured <= 0.0) return;
     for (const Kind& kind : kinds_) {
-      const double pace = kind.measured > 0.0 ? kind.seconds / kind.measured
-                                              : all_seconds / all_measured;
+      const double pace =
+          kind.measured > 0.0 ? kind.seconds / kind.measured : all_seconds / all_measured;
       event.seconds_left += pace * (kind.planned > kind.done ? kind.planned - kind.done : 0.0);
     }
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/protocol.hpp"
 
 #include "grade/extra_fields.hpp"
@@ -17,9 +18,9 @@ std::string stem_of(const Example& example) {
 }
 
 std::vector<Example> shot_examples(const domains::Domain& domain, int count) {
-  std::vector<Example> shots(domain.few_shot.begin(),
-                             domain.few_shot.begin() +
-                                 std::min<std::ptrdiff_t>(count, std::ssize(domain.few_shot)));
+  std::vector<Example> shots(
+      domain.few_shot.begin(),
+      domain.few_shot.begin() + std::min<std::ptrdiff_t>(count, std::ssize(domain.few_shot)));
   const std::size_t missing = static_cast<std::size_t>(count) - shots.size();
   const std::size_t size = missing == 0 ? 0 : domain.dataset->size(Split::train);
   if (size < missing)
@@ -45,17 +46,13 @@ std::size_t end_of_answer(const std::string& answer, const std::vector<std::stri
 
 Protocol::Protocol(const StudySpec& spec, const Materials& materials, const std::string& domain,
                    int wording)
-    : domain_(&materials.domains.at(domain)),
-      wording_(static_cast<std::size_t>(wording)),
-      renderer_(materials.renderer.get()),
-      tokenizer_(&materials.tokenizer),
-      choice_(spec.scoring == "generate"
-                  ? std::nullopt
-                  : std::optional(grade::choice_score(spec.scoring))),
+    : domain_(&materials.domains.at(domain)), wording_(static_cast<std::size_t>(wording)),
+      renderer_(materials.renderer.get()), tokenizer_(&materials.tokenizer),
+      choice_(spec.scoring == "generate" ? std::nullopt
+                                         : std::optional(grade::choice_score(spec.scoring))),
       max_answer_tokens_(spec.max_answer_tokens > 0 ? spec.max_answer_tokens
                                                     : domain_->max_answer_tokens),
-      stop_tokens_(renderer_->stop_tokens()),
-      stop_strings_(renderer_->stop_strings()) {
+      stop_tokens_(renderer_->stop_tokens()), stop_strings_(renderer_->stop_strings()) {
   if (spec.shots > 0 && renderer_->name() == "plain")
     throw Error(Errc::invalid_argument,
                 "study: eval.shots must be 0 with the renderer 'plain', which shows a model the "
@@ -68,8 +65,7 @@ Protocol::Protocol(const StudySpec& spec, const Materials& materials, const std:
     shots_.push_back({"user", asking().apply(chosen ? stem_of(shot) : shot.question)});
     const std::vector<std::string> options =
         chosen ? option_texts(shot) : std::vector<std::string>();
-    shots_.push_back(
-        {"assistant", chosen ? options[right_option(shot, options)] : shot.solution});
+    shots_.push_back({"assistant", chosen ? options[right_option(shot, options)] : shot.solution});
   }
   hash_ = compute_hash();
 }
@@ -100,9 +96,9 @@ Reference Protocol::reference(const std::string& id, const std::string& question
   Reference reference;
   const auto first = std::find(rendered.is_target.begin(), rendered.is_target.end(), true);
   reference.first = static_cast<std::size_t>(first - rendered.is_target.begin());
-  const auto end = std::find_first_of(
-      rendered.tokens.begin() + static_cast<std::ptrdiff_t>(reference.first),
-      rendered.tokens.end(), stop_tokens_.begin(), stop_tokens_.end());
+  const auto end =
+      std::find_first_of(rendered.tokens.begin() + static_cast<std::ptrdiff_t>(reference.first),
+                         rendered.tokens.end(), stop_tokens_.begin(), stop_tokens_.end());
   reference.tokens.assign(rendered.tokens.begin(), end);
   std::string answer;
   for (std::size_t i = reference.first; i < reference.tokens.size(); ++i)
@@ -118,8 +114,8 @@ Reference Protocol::reference(const std::string& id, const std::string& question
   reference.tokens.resize(token);
   reference.bytes = static_cast<std::int64_t>(kept);
   if (reference.first < 1 || reference.first >= reference.tokens.size() || reference.bytes == 0)
-    throw Error(Errc::bad_data, "domain " + domain_->name + ": item " + id +
-                                    " has an empty reference answer");
+    throw Error(Errc::bad_data,
+                "domain " + domain_->name + ": item " + id + " has an empty reference answer");
   return reference;
 }
 
@@ -175,8 +171,7 @@ std::size_t training_examples(const StudySpec& spec, const domains::Domain& doma
 }
 
 std::vector<std::string> option_texts(const Example& example) {
-  return example.choices.empty() ? grade::string_list("label", example, "labels")
-                                 : example.choices;
+  return example.choices.empty() ? grade::string_list("label", example, "labels") : example.choices;
 }
 
 std::size_t right_option(const Example& example, const std::vector<std::string>& options) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a domain's questions are put to a model, and how its answers are read.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/regrade.hpp"
 
 #include "study/ledger_schema.hpp"
@@ -82,8 +83,8 @@ public:
     Statement version(database_, "PRAGMA user_version");
     version.step();
     if (version.integer(0) != ledger_schema_version)
-      throw Error(Errc::bad_data, "ledger " + database_.path().string() +
-                                      ": written by another version of xfer");
+      throw Error(Errc::bad_data,
+                  "ledger " + database_.path().string() + ": written by another version of xfer");
     Statement about(database_, "SELECT value FROM about WHERE name = 'spec'");
     if (!about.step())
       throw Error(Errc::bad_data,
@@ -161,8 +162,8 @@ private:
         throw Error(Errc::run_mismatch, "regrade: domain " + evaluation.domain + " has no item " +
                                             std::to_string(position) + " of '" +
                                             evaluation.description + "'");
-      const Example example = domain.dataset->at(
-          evaluation.split, indices[static_cast<std::size_t>(position)]);
+      const Example example =
+          domain.dataset->at(evaluation.split, indices[static_cast<std::size_t>(position)]);
       const std::string item = select.text(1);
       if (to_valid_utf8(example.id) != item)
         throw Error(Errc::run_mismatch, "regrade: domain " + evaluation.domain + " now has item " +

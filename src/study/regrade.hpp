@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How another grading stands beside the first in the ledger.
 #pragma once
 

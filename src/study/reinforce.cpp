@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reinforcement learning: sample answers from the current weights, grade them, learn from them.
 #include "study/study_run.hpp"
 
@@ -88,8 +89,7 @@ task<void> StudyRun::reinforce_step(LegCursor& cursor, const Problems& problems)
   seen.trained_reward = mean(rewards);
   seen.groups = static_cast<int>(gains.size());
   seen.silent_groups = silent_groups(gains);
-  if (sampled.kl_measured)
-    seen.kl_to_base = log_ratio / static_cast<double>(seen.sampled_tokens);
+  if (sampled.kl_measured) seen.kl_to_base = log_ratio / static_cast<double>(seen.sampled_tokens);
 
   // The losses are sums: divided by the answer tokens of the step, whether they teach or not, they
   // become the mean that a learning rate of any batch size means.
@@ -209,8 +209,8 @@ task<void> StudyRun::answer_problem(GroupQueue& queue, AnswerGroup& group, bool 
 
 task<void> StudyRun::grade_answer(const Protocol& protocol, AnswerGroup& group,
                                   std::size_t answer) {
-  auto grading = grade(protocol, group.problem.example,
-                       protocol.answer_text(group.answers[answer].tokens));
+  auto grading =
+      grade(protocol, group.problem.example, protocol.answer_text(group.answers[answer].tokens));
   const grade::Verdict verdict = co_await std::move(grading);
   group.scores[answer] = verdict.score;
   group.found[answer] = verdict.extracted ? 1.0 : 0.0;

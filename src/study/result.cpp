@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/result.hpp"
 
 #include "study/ledger.hpp"
@@ -163,7 +164,7 @@ private:
 
   /// The one of that name, made where there is none.
   template <class T>
-  static T& named(std::vector<T>& all, std::string T::* member, const std::string& name) {
+  static T& named(std::vector<T>& all, std::string T::*member, const std::string& name) {
     for (T& one : all)
       if (one.*member == name) return one;
     all.emplace_back().*member = name;
@@ -331,9 +332,8 @@ private:
     for (std::size_t i = 0; i < rows.size() && rows[i].finished; ++i) {
       std::optional<double> loss;
       if (rows[i].leg)
-        loss = mean_loss(*rows[i].leg, i > 0 && rows[i - 1].leg == rows[i].leg
-                                           ? rows[i - 1].leg_step
-                                           : 0,
+        loss = mean_loss(*rows[i].leg,
+                         i > 0 && rows[i - 1].leg == rows[i].leg ? rows[i - 1].leg_step : 0,
                          rows[i].leg_step);
       else if (i + 1 < rows.size() && rows[i + 1].leg)
         loss = mean_loss(*rows[i + 1].leg, 0, 1);
@@ -371,8 +371,7 @@ private:
   }
 
   void read_legs(StudyResult& result) {
-    Statement rewards(database_,
-                      reward_columns("0") + "rewards r WHERE r.leg = ? ORDER BY r.step");
+    Statement rewards(database_, reward_columns("0") + "rewards r WHERE r.leg = ? ORDER BY r.step");
     Statement select(database_,
                      "SELECT l.key, l.description, l.steps, l.seconds, total(s.tokens), "
                      "total(s.skipped), l.learning, total(r.sampled_tokens), "

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/runner.hpp"
 
 #include "study/adaptive.hpp"
@@ -79,15 +80,8 @@ Facts about(const StudySpec& spec, const Materials& materials, const Backend& ba
 StudyRun::StudyRun(const StudySpec& spec, const Materials& materials, const Plan& plan,
                    const Wanted& wanted, Backend& backend, Ledger& ledger,
                    const RunOptions& options, const RunTuning& tuning)
-    : spec_(spec),
-      materials_(materials),
-      plan_(plan),
-      wanted_(wanted),
-      backend_(backend),
-      ledger_(ledger),
-      options_(options),
-      tuning_(tuning),
-      progress_(plan, wanted),
+    : spec_(spec), materials_(materials), plan_(plan), wanted_(wanted), backend_(backend),
+      ledger_(ledger), options_(options), tuning_(tuning), progress_(plan, wanted),
       evaluations_of_leg_(plan.legs.size()),
       graders_(std::max(2U, std::thread::hardware_concurrency())) {
   for (std::size_t e = 0; e < plan.evaluations.size(); ++e)
@@ -149,8 +143,8 @@ task<void> StudyRun::check_states() {
     if (!wanted_.legs[leg]) continue;
     const PlannedLeg& planned = plan_.legs[leg];
     LegState state = ledger_.leg(leg);
-    const bool used = needed[leg] || state.steps_done < planned.steps ||
-                      evaluations_pending(leg, planned.steps);
+    const bool used =
+        needed[leg] || state.steps_done < planned.steps || evaluations_pending(leg, planned.steps);
     if (used && state.steps_done > 0) {
       bool there = !state.checkpoint.empty();  // else it was removed when nothing needed it
       if (there) {
@@ -198,9 +192,8 @@ void carry_out(const StudySpec& spec, const Materials& materials, const Plan& pl
   AdaptiveDesign design(spec);
   while (!design.over()) {
     work(wanted_of(spec, plan, design.seeds()));
-    const std::vector<Look> looks = design.look([&](std::size_t cell, int seeds) {
-      return scores_of(spec, plan, ledger, cell, seeds);
-    });
+    const std::vector<Look> looks = design.look(
+        [&](std::size_t cell, int seeds) { return scores_of(spec, plan, ledger, cell, seeds); });
     ledger.note_looks(looks);
     for (const Look& look : looks) {
       event.text = words_of(look);
@@ -240,8 +233,7 @@ StudyResult run_in_memory(const StudySpec& asked, const RunOptions& given, Backe
   // The data of a started run does not change (its hashes are among the facts), nor does this.
   if (!ledger.overlap_is_noted()) ledger.note_overlap(check_overlap(spec, materials));
   std::vector<Spend> spent = ledger.spending();
-  for (const Spend& elsewhere : spending_of(options.budget_shared_with))
-    spent.push_back(elsewhere);
+  for (const Spend& elsewhere : spending_of(options.budget_shared_with)) spent.push_back(elsewhere);
   Budget budget(limits_of(spec.budget, search.dollars), std::move(spent),
                 [&](const Spend& spend) { ledger.keep(spend); });
   std::optional<Meter> meter;

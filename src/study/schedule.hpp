@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which work of a study can be done when.
 #pragma once
 

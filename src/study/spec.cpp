@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/spec.hpp"
 
 #include "study/nearest.hpp"
@@ -40,7 +41,7 @@ void check_name(const std::string& key, const std::string& value) {
 void check_domain(const std::string& name, const std::vector<std::string>& known) {
   if (std::find(known.begin(), known.end(), name) != known.end()) return;
   refuse("pairs", "names the unknown domain '" + name + "'" + did_you_mean(name, known) +
-         " (known: " + listed(known) + "; own files go under [domains])");
+                      " (known: " + listed(known) + "; own files go under [domains])");
 }
 
 template <class T>
@@ -62,7 +63,7 @@ void check_conditions(const StudySpec& spec) {
     }
     if (!wanted)
       refuse("conditions", "names '" + std::string(to_string(condition)) +
-             "', which exists only under the methods " + listed(where));
+                               "', which exists only under the methods " + listed(where));
   }
 }
 
@@ -89,14 +90,14 @@ void check_lists(const StudySpec& spec, const std::vector<std::string>& known_do
     check_domain(source, known_domains);
     check_domain(target, known_domains);
     if (source == target)
-      refuse("pairs", "holds (" + source + ", " + target +
-             "): source and target must differ; training on the target itself is the condition "
-             "'direct'");
+      refuse("pairs",
+             "holds (" + source + ", " + target +
+                 "): source and target must differ; training on the target itself is the condition "
+                 "'direct'");
   }
   for (const std::uint64_t seed : spec.seeds)
     if (seed > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-      refuse("seeds",
-             "must be at most 9223372036854775807 (got " + std::to_string(seed) + ")");
+      refuse("seeds", "must be at most 9223372036854775807 (got " + std::to_string(seed) + ")");
 }
 
 /// The members of the lists that are empty by default.
@@ -274,11 +275,12 @@ void validate(const StudySpec& spec, const std::vector<std::string>& more_domain
   check_list_members(copy);
   if (spec.lora.seed != 0)
     refuse("lora.seed", "must be 0: the adapters' seeds are derived from `seeds` (got " +
-           std::to_string(spec.lora.seed) + ")");
+                            std::to_string(spec.lora.seed) + ")");
   if (spec.lora.rank > 0 && !spec.lora.train_attn && !spec.lora.train_mlp &&
       !spec.lora.train_unembed)
-    refuse("train.train_attn", "is false, and so are train_mlp and train_unembed: nothing is left "
-                               "to train");
+    refuse("train.train_attn",
+           "is false, and so are train_mlp and train_unembed: nothing is left "
+           "to train");
   const bool reinforced = std::any_of(spec.methods.begin(), spec.methods.end(),
                                       [](Method method) { return method != Method::sl; });
   if (reinforced && spec.rl.group_size < 2 && spec.rl.advantage != "reinforce")
@@ -298,8 +300,8 @@ void validate(const StudySpec& spec, const std::vector<std::string>& more_domain
     check_service(spec);
     return;
   }
-  for (const auto& [key, value] : {std::pair("base_url", spec.base_url),
-                                   std::pair("tokenizer", spec.tokenizer)})
+  for (const auto& [key, value] :
+       {std::pair("base_url", spec.base_url), std::pair("tokenizer", spec.tokenizer)})
     if (!value.empty()) refuse(key, "is only for backend = \"tinker\"");
   check_model_name(spec.model);
   for (const std::string& model : spec.models) check_model_name(model);

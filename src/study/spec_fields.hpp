@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The single-valued keys of a study, in one table for reading, writing, checking and comparing.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every single-valued key of a study, and every list that is empty by default.
 #include "study/spec_fields.hpp"
 
@@ -40,8 +41,8 @@ constexpr std::array fields = {
     SpecField{"train", "train_unembed",
               [](StudySpec& s) -> FieldPointer { return &s.lora.train_unembed; }},
     SpecField{"train", "learning_rate",
-              [](StudySpec& s) -> FieldPointer { return &s.learning_rate; }, 0, 10, true, false,
-              "", false, true},
+              [](StudySpec& s) -> FieldPointer { return &s.learning_rate; }, 0, 10, true, false, "",
+              false, true},
     SpecField{"train", "learning_rate_end_share",
               [](StudySpec& s) -> FieldPointer { return &s.learning_rate_end_share; }, 0, 1},
     SpecField{"train", "grad_clip_norm",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/nearest.hpp"
 #include "study/spec_fields.hpp"
 #include "study/toml.hpp"
@@ -49,8 +50,7 @@ public:
 
 private:
   [[noreturn]] void refuse(const toml::source_region& where, const std::string& what) const {
-    throw Error(Errc::bad_data,
-                origin_ + ":" + std::to_string(where.begin.line) + ": " + what);
+    throw Error(Errc::bad_data, origin_ + ":" + std::to_string(where.begin.line) + ": " + what);
   }
   [[noreturn]] void refuse(const toml::node& node, const std::string& what) const {
     refuse(node.source(), what);
@@ -151,8 +151,8 @@ private:
   void read_field(const toml::node& node, const SpecField& field, StudySpec& spec) const {
     const std::string name(field.key);
     const auto wrong_kind = [&] {
-      refuse(node, "'" + name + "' must be " + allowed_values(field) + " (got " +
-                       toml_kind(node) + ")");
+      refuse(node,
+             "'" + name + "' must be " + allowed_values(field) + " (got " + toml_kind(node) + ")");
     };
     const auto check_range = [&](double value) {
       const std::string problem = range_problem(field, value);
@@ -196,8 +196,7 @@ private:
       const toml::array* pair = item.as_array();
       if (!pair || pair->size() != 2 || !pair->is_homogeneous<std::string>())
         refuse(item, "'pairs' must be " + allowed + " (got " +
-                         (pair ? "an array of " + std::to_string(pair->size())
-                               : toml_kind(item)) +
+                         (pair ? "an array of " + std::to_string(pair->size()) : toml_kind(item)) +
                          ")");
       spec.pairs.emplace_back(as_string((*pair)[0], "pairs", allowed),
                               as_string((*pair)[1], "pairs", allowed));
@@ -238,8 +237,8 @@ private:
       if (!item.is_integer())
         refuse(item, "'seeds' must be " + allowed + " (got " + toml_kind(item) + ")");
       if (**item.as_integer() < 0)
-        refuse(item, "'seeds' must be " + allowed + " (got " +
-                         std::to_string(**item.as_integer()) + ")");
+        refuse(item,
+               "'seeds' must be " + allowed + " (got " + std::to_string(**item.as_integer()) + ")");
       spec.seeds.push_back(static_cast<std::uint64_t>(**item.as_integer()));
     }
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/study/status.hpp"
 
 #include "study/ledger_schema.hpp"
@@ -74,9 +75,10 @@ private:
     Statement seconds(database_, "SELECT total(seconds) FROM attempts");
     seconds.step();
     status.seconds = seconds.real(0);
-    Statement last(database_,
-                   "SELECT outcome, done_units, total_units, seconds_left, machine, git FROM attempts "
-                   "ORDER BY id DESC LIMIT 1");
+    Statement last(
+        database_,
+        "SELECT outcome, done_units, total_units, seconds_left, machine, git FROM attempts "
+        "ORDER BY id DESC LIMIT 1");
     if (!last.step()) return;
     status.outcome = last.text(0);
     status.finished = status.outcome == "finished";

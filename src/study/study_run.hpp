@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One attempt at a study.
 #pragma once
 
@@ -140,13 +141,11 @@ private:
   task<void> answer_items(ItemQueue& queue);
   task<void> report_tokens(ItemQueue& queue);
   void emit_progress(const ItemQueue& queue);
-  task<grade::Verdict> grade(const Protocol& protocol, const Example& example,
-                             std::string answer);
+  task<grade::Verdict> grade(const Protocol& protocol, const Example& example, std::string answer);
   task<std::shared_ptr<Sampler>> base_sampler();
   task<ItemResult> answer_item(ItemQueue& queue, int position);
   task<std::string> write_answer(ItemQueue& queue, const Example& example, ItemResult& item);
-  task<void> draw_samples(ItemQueue& queue, const Example& example, int position,
-                          ItemResult& item);
+  task<void> draw_samples(ItemQueue& queue, const Example& example, int position, ItemResult& item);
   task<void> choose_option(ItemQueue& queue, const Example& example, ItemResult& item);
   bool commit_is_due(const ItemQueue& queue) const;
   void commit_answers(ItemQueue& queue, bool finished);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/tinker_backend.hpp"
 
 #include "study/tinker_leg.hpp"
@@ -25,9 +26,7 @@ bool is_gone(const ServiceError& e) { return e.http_status() == 404 || e.http_st
 class TinkerBackend final : public Backend {
 public:
   TinkerBackend(tinker::ClientOptions options, std::string model, text::Tokenizer tokenizer)
-      : options_(std::move(options)),
-        model_(std::move(model)),
-        tokenizer_(std::move(tokenizer)),
+      : options_(std::move(options)), model_(std::move(model)), tokenizer_(std::move(tokenizer)),
         farewells_(std::make_shared<Farewells>()) {}
 
   const text::Tokenizer& tokenizer() const override { return tokenizer_; }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Tinker service as the backend of a study.
 #pragma once
 

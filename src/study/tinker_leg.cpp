@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/tinker_leg.hpp"
 
 #include "xfer/error.hpp"
@@ -21,8 +22,7 @@ namespace asio = boost::asio;
 struct Farewells::Farewell {
   explicit Farewell(tinker::ServiceClient client) : service(std::move(client)) {}
   tinker::ServiceClient service;
-  std::shared_ptr<asio::cancellation_signal> signal =
-      std::make_shared<asio::cancellation_signal>();
+  std::shared_ptr<asio::cancellation_signal> signal = std::make_shared<asio::cancellation_signal>();
   std::future<void> done;
 };
 
@@ -68,8 +68,8 @@ void cut(Completion& completion, const std::vector<std::int32_t>& stop_tokens,
     const std::size_t before = text.size();
     if (token >= 0 && token < tokenizer.vocab_size()) text += tokenizer.token_bytes(token);
     for (const std::string& stop : stop_texts)
-      over = over || (!stop.empty() && text.find(stop, before - std::min(before, stop.size())) !=
-                                           std::string::npos);
+      over = over || (!stop.empty() &&
+                      text.find(stop, before - std::min(before, stop.size())) != std::string::npos);
     if (!over) continue;
     completion.tokens.resize(i + 1);
     completion.logprobs.resize(i + 1);
@@ -81,8 +81,7 @@ void cut(Completion& completion, const std::vector<std::int32_t>& stop_tokens,
 class LastingSampler final : public Sampler {
 public:
   LastingSampler(std::shared_ptr<Sampler> first, text::Tokenizer tokenizer, Renew renew)
-      : state_(std::make_shared<State>(std::move(first), std::move(tokenizer),
-                                       std::move(renew))) {}
+      : state_(std::make_shared<State>(std::move(first), std::move(tokenizer), std::move(renew))) {}
 
 private:
   /// Shared with calls under way. On one thread.
@@ -104,8 +103,10 @@ private:
 
   template <class Request>
   static auto ask(Sampler& sampler, Request request) {
-    if constexpr (std::is_same_v<Request, SampleRequest>) return sampler.sample(std::move(request));
-    else return sampler.score(std::move(request));
+    if constexpr (std::is_same_v<Request, SampleRequest>)
+      return sampler.sample(std::move(request));
+    else
+      return sampler.score(std::move(request));
   }
 
   template <class Result, class Request>
@@ -129,8 +130,7 @@ private:
     const auto drawn = std::exchange(request.tokens_drawn, nullptr);
     const std::vector<std::string> stop_texts = request.stop_strings;
     std::vector<std::int32_t> stop_tokens;
-    const bool both =
-        !stop_texts.empty() && request.stop_tokens && !request.stop_tokens->empty();
+    const bool both = !stop_texts.empty() && request.stop_tokens && !request.stop_tokens->empty();
     // Texts are what answers stop at most often; the model's own end stops them at most services.
     if (both) stop_tokens = *std::exchange(request.stop_tokens, std::nullopt);
     auto work = persist<std::vector<Completion>>(state, std::move(request));
@@ -156,11 +156,8 @@ private:
 struct Leg {
   Leg(tinker::ServiceClient client, std::string name, LoraConfig config, text::Tokenizer text,
       std::shared_ptr<Farewells> ends)
-      : service(std::move(client)),
-        model(std::move(name)),
-        lora(config),
-        tokenizer(std::move(text)),
-        farewells(std::move(ends)) {}
+      : service(std::move(client)), model(std::move(name)), lora(config),
+        tokenizer(std::move(text)), farewells(std::move(ends)) {}
   Leg(const Leg&) = delete;
   Leg& operator=(const Leg&) = delete;
   ~Leg() {
@@ -267,16 +264,14 @@ private:
 
 std::shared_ptr<Sampler> make_lasting_sampler(std::shared_ptr<Sampler> first,
                                               text::Tokenizer tokenizer, Renew renew) {
-  return std::make_shared<LastingSampler>(std::move(first), std::move(tokenizer),
-                                          std::move(renew));
+  return std::make_shared<LastingSampler>(std::move(first), std::move(tokenizer), std::move(renew));
 }
 
 std::unique_ptr<Trainer> make_leg_trainer(tinker::ServiceClient service, std::string model,
                                           LoraConfig lora, text::Tokenizer tokenizer,
                                           std::shared_ptr<Farewells> farewells) {
-  return std::make_unique<LegTrainer>(std::make_shared<Leg>(std::move(service), std::move(model),
-                                                            lora, std::move(tokenizer),
-                                                            std::move(farewells)));
+  return std::make_unique<LegTrainer>(std::make_shared<Leg>(
+      std::move(service), std::move(model), lora, std::move(tokenizer), std::move(farewells)));
 }
 
 }  // namespace xfer::study

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one training run uses of a Tinker service.
 #pragma once
 

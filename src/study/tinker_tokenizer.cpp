@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a service's tokenizer is found on this machine.
 #include "study/tinker_backend.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // toml++ with what a malformed file can break turned into errors.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/training_data.hpp"
 
 #include "study/protocol.hpp"
@@ -71,13 +72,9 @@ std::int64_t count_targets(const text::RenderedExample& example) {
 
 }  // namespace
 
-TrainingData::TrainingData(const StudySpec& spec, const Materials& materials,
-                           const PlannedLeg& leg)
-    : renderer_(materials.renderer.get()),
-      tokenizer_(&materials.tokenizer),
-      corruption_(leg.corruption),
-      seed_(leg.seed),
-      batch_size_(spec.batch_size),
+TrainingData::TrainingData(const StudySpec& spec, const Materials& materials, const PlannedLeg& leg)
+    : renderer_(materials.renderer.get()), tokenizer_(&materials.tokenizer),
+      corruption_(leg.corruption), seed_(leg.seed), batch_size_(spec.batch_size),
       sequence_tokens_max_(static_cast<std::size_t>(spec.max_sequence_tokens)) {
   for (const std::string& name : leg.domains) {
     const domains::Domain& domain = materials.domains.at(name);
@@ -98,9 +95,7 @@ Batch TrainingData::batch(int step) const {
   Batch batch;
   for (std::size_t place = 0; place < sources_.size(); ++place) {
     const Source& source = sources_[place];
-    const auto before = [&](int s) {
-      return drawn_before(s, batch_size_, sources_.size(), place);
-    };
+    const auto before = [&](int s) { return drawn_before(s, batch_size_, sources_.size(), place); };
     for (std::uint64_t position = before(step); position < before(step + 1); ++position)
       examples.push_back(draw(source, position, batch.skipped));
   }
@@ -131,17 +126,16 @@ text::RenderedExample TrainingData::draw(const Source& source, std::uint64_t pos
     }
     ++skipped;
   }
-  throw Error(Errc::invalid_argument,
-              "study: train.max_sequence_tokens is too small: " +
-                  std::to_string(skips_in_a_row_max) + " examples of domain " +
-                  source.domain->name + " in a row are longer than " +
-                  std::to_string(sequence_tokens_max_) + " tokens");
+  throw Error(
+      Errc::invalid_argument,
+      "study: train.max_sequence_tokens is too small: " + std::to_string(skips_in_a_row_max) +
+          " examples of domain " + source.domain->name + " in a row are longer than " +
+          std::to_string(sequence_tokens_max_) + " tokens");
 }
 
 text::RenderedExample TrainingData::render(const Source& source, std::uint64_t index,
                                            std::uint64_t answer_index) const {
-  const Example example =
-      source.domain->dataset->at(Split::train, static_cast<std::size_t>(index));
+  const Example example = source.domain->dataset->at(Split::train, static_cast<std::size_t>(index));
   const std::string solution =
       answer_index == index
           ? example.solution

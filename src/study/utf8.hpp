@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text from a model may hold any bytes; reports and Python want Unicode.
 #pragma once
 

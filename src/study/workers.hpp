@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Several coroutines at once.
 #pragma once
 
@@ -38,8 +39,7 @@ inline task<void> all_of(std::vector<task<void>> workers) {
   }
   while (latch->running > 0) {
     boost::system::error_code cancelled;
-    auto waiting =
-        latch->timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    auto waiting = latch->timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     co_await std::move(waiting);
   }
   if (latch->first_failure) std::rethrow_exception(latch->first_failure);

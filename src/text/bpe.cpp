@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "text/bpe.hpp"
 
 #include "text/unicode.hpp"
@@ -24,8 +25,7 @@ std::size_t byte_pair(char left, char right) noexcept {
 }  // namespace
 
 Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions options)
-    : vocabulary_(std::move(vocabulary)),
-      options_(std::move(options)),
+    : vocabulary_(std::move(vocabulary)), options_(std::move(options)),
       wholeness_(std::make_unique<std::atomic<std::uint8_t>[]>(
           static_cast<std::size_t>(vocabulary_.size()))) {
   insert_merges(merges);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The alphabet in which byte-level vocabularies spell bytes as printable characters (GPT-2,
 // openai/gpt-2, src/encoder.py: bytes_to_unicode).
 #pragma once

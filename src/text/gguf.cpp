@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading the tokenizer in GGUF metadata (ggml-org/ggml, docs/gguf.md).
 #include "xfer/files/gguf.hpp"
 #include "text/byte_alphabet.hpp"
@@ -235,8 +236,6 @@ private:
 
 }  // namespace
 
-TokenizerParts parts_from_gguf(const std::filesystem::path& path) {
-  return GgufReader(path).run();
-}
+TokenizerParts parts_from_gguf(const std::filesystem::path& path) { return GgufReader(path).run(); }
 
 }  // namespace xfer::text

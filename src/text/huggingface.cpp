@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading tokenizer.json (huggingface/tokenizers). What would change ids and is not supported is
 // refused. `truncation` and `padding` are settings of a call, which `transformers` sets anew each
 // time, so they are left aside.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the files beside a tokenizer.json say about the first and the last tokens of a text.
 #include "text/json_field.hpp"
 #include "text/tokenizer_parts.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading JSON from outside: every error names the file and the field.
 #pragma once
 

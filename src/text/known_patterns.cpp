@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pre-tokenizer patterns of GPT-2, Llama 3 and Qwen as hand-written scanners.
 #include "text/splitter.hpp"
 #include "text/unicode.hpp"
@@ -206,9 +207,7 @@ std::unique_ptr<Splitter> make_digit_splitter(bool individual) {
   return std::make_unique<DigitSplitter>(individual);
 }
 
-std::unique_ptr<Splitter> make_prefix_space() {
-  return std::make_unique<PrefixSpace>();
-}
+std::unique_ptr<Splitter> make_prefix_space() { return std::make_unique<PrefixSpace>(); }
 
 std::unique_ptr<Splitter> make_pattern_splitter(std::string_view pattern, SplitBehavior behavior) {
   if (behavior == SplitBehavior::isolated) {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes unicode_ranges.inc: the character classes that pre-tokenizer patterns ask about.
 
 The classes come from the regular-expression engine inside the `tokenizers` package, so that text

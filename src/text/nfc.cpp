@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "text/nfc.hpp"
 
 #include "text/unicode.hpp"
@@ -29,9 +30,7 @@ std::span<const utf8proc_int32_t> decompose(std::uint32_t code,
   return std::span(room.data(), static_cast<std::size_t>(count));
 }
 
-bool is_starter(utf8proc_int32_t code) {
-  return utf8proc_get_property(code)->combining_class == 0;
-}
+bool is_starter(utf8proc_int32_t code) { return utf8proc_get_property(code)->combining_class == 0; }
 
 void compose(std::vector<utf8proc_int32_t>& codes) {
   const auto count =

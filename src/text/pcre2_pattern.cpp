@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #define PCRE2_CODE_UNIT_WIDTH 8
 
 #include "text/pcre2_pattern.hpp"
@@ -123,8 +124,6 @@ private:
 
 }  // namespace
 
-std::string pcre2_from_oniguruma(std::string_view pattern) {
-  return Rewriter(pattern).run();
-}
+std::string pcre2_from_oniguruma(std::string_view pattern) { return Rewriter(pattern).run(); }
 
 }  // namespace xfer::text

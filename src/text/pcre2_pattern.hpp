@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rewriting Oniguruma patterns for PCRE2.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Splitting by any regular expression, with PCRE2.
 #define PCRE2_CODE_UNIT_WIDTH 8
 
@@ -30,9 +31,7 @@ std::string message_of(int code) {
   return reinterpret_cast<const char*>(text.data());
 }
 
-PCRE2_SPTR units(std::string_view text) {
-  return reinterpret_cast<PCRE2_SPTR>(text.data());
-}
+PCRE2_SPTR units(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
 
 Code compile(std::string_view pattern) {
   const std::string rewritten = pcre2_from_oniguruma(pattern);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "text/pre_tokenizer_json.hpp"
 
 namespace xfer::text {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/text/renderer.hpp"
 
 #include "text/renderer_templates.hpp"

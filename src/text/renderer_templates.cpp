@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "text/renderer_templates.hpp"
 
 #include "text/unicode.hpp"
@@ -101,10 +102,8 @@ private:
 class Llama3 final : public TemplateRenderer {
 public:
   explicit Llama3(Tokenizer from)
-      : TemplateRenderer("llama3", std::move(from)),
-        begin_(required("<|begin_of_text|>")),
-        start_header_(required("<|start_header_id|>")),
-        end_header_(required("<|end_header_id|>")),
+      : TemplateRenderer("llama3", std::move(from)), begin_(required("<|begin_of_text|>")),
+        start_header_(required("<|start_header_id|>")), end_header_(required("<|end_header_id|>")),
         end_of_turn_(required("<|eot_id|>")) {}
 
 protected:
@@ -142,8 +141,7 @@ private:
 class ImTurns : public TemplateRenderer {
 public:
   ImTurns(std::string_view name, Tokenizer from)
-      : TemplateRenderer(name, std::move(from)),
-        start_(required("<|im_start|>")),
+      : TemplateRenderer(name, std::move(from)), start_(required("<|im_start|>")),
         end_(required("<|im_end|>")) {}
 
 protected:
@@ -193,10 +191,8 @@ private:
 class Qwen3 final : public ImTurns {
 public:
   Qwen3(Tokenizer from, bool thinking)
-      : ImTurns(thinking ? "qwen3" : "qwen3_no_thinking", std::move(from)),
-        thinking_(thinking),
-        open_(required("<think>")),
-        close_(required("</think>")) {}
+      : ImTurns(thinking ? "qwen3" : "qwen3_no_thinking", std::move(from)), thinking_(thinking),
+        open_(required("<think>")), close_(required("</think>")) {}
 
 protected:
   void append_prompt(const std::vector<Message>& messages, Tokens& out) const override {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The chat templates behind Renderer::make.
 #pragma once
 

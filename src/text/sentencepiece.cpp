@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "text/sentencepiece.hpp"
 
 #include "text/unicode.hpp"
@@ -7,10 +8,7 @@
 #include <tuple>
 
 namespace xfer::text {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 std::string_view with_spaces(std::string_view text, std::string& buffer) {
   std::size_t at = text.find(space_mark);
@@ -53,9 +51,8 @@ std::vector<Merge> merges_of_scores(const Vocabulary& vocabulary, std::span<cons
       return std::tuple(score(a.left), score(a.right)) > std::tuple(score(b.left), score(b.right));
     });
   }
-  std::stable_sort(merges.begin(), merges.end(), [&](const Merge& a, const Merge& b) {
-    return score(a.id) > score(b.id);
-  });
+  std::stable_sort(merges.begin(), merges.end(),
+                   [&](const Merge& a, const Merge& b) { return score(a.id) > score(b.id); });
   return merges;
 }
 

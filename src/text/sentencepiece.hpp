@@ -1,6 +1,8 @@
-// Vocabularies that SentencePiece made in its BPE mode (Kudo and Richardson 2018, arXiv 1808.06226),
-// as Llama 2, Mistral and Gemma have them: tokens are spelled in characters, with U+2581 for the
-// space, and a character without a token of its own is written as the tokens of its bytes.
+// SPDX-License-Identifier: Apache-2.0
+// Vocabularies that SentencePiece made in its BPE mode (Kudo and Richardson 2018, arXiv
+// 1808.06226), as Llama 2, Mistral and Gemma have them: tokens are spelled in characters, with
+// U+2581 for the space, and a character without a token of its own is written as the tokens of its
+// bytes.
 //
 // Here such tokens are kept with real spaces, and U+2581 in a text is read as a space too: the two
 // cannot be told apart by the model.
@@ -24,9 +26,9 @@ inline constexpr std::string_view space_mark = "\xE2\x96\x81";
 /// Where a space is put in front of a text, so that its first word is the word it is elsewhere.
 enum class SpacePrefix {
   none,
-  each,           ///< every stretch of text between added tokens
-  each_unless,    ///< the same where there is no space yet
-  first_unless,   ///< only at the very start, where there is no space yet
+  each,          ///< every stretch of text between added tokens
+  each_unless,   ///< the same where there is no space yet
+  first_unless,  ///< only at the very start, where there is no space yet
 };
 
 /// `text` with a space for every U+2581; `buffer` holds it when anything changed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The steps around SentencePiece's vocabularies in a tokenizer.json.
 #pragma once
 

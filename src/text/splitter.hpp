@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pre-tokenization: cutting text into the words that byte-pair encoding works on.
 #pragma once
 
@@ -13,8 +14,8 @@ namespace xfer::text {
 class PieceSink {
 public:
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, PieceSink>)
-  PieceSink(F&& function) noexcept  // NOLINT: implicit on purpose, as std::function is
+  requires(!std::is_same_v<std::remove_cvref_t<F>, PieceSink>) PieceSink(F&& function)
+  noexcept  // NOLINT: implicit on purpose, as std::function is
       : object_(const_cast<void*>(static_cast<const void*>(&function))),
         call_([](void* object, std::string_view piece) {
           (*static_cast<std::remove_reference_t<F>*>(object))(piece);

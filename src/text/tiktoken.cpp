@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading tiktoken rank files (openai/tiktoken): one token a line, in base64, with its rank, which
 // is its id. Split patterns and special tokens are not in the file; they belong to the family.
 #include "text/tokenizer_parts.hpp"

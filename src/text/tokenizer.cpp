@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/text/tokenizer.hpp"
 
 #include "text/nfc.hpp"
@@ -91,17 +92,12 @@ std::string family_of(const std::filesystem::path& path) {
 
 struct Tokenizer::State {
   explicit State(TokenizerParts parts)
-      : content_hash(hash_of(parts)),
-        raw_finder(finder_of(parts, false)),
-        normalized_finder(finder_of(parts, true)),
-        nfc(parts.nfc),
-        characters(parts.options.characters),
-        space_prefix(parts.space_prefix),
+      : content_hash(hash_of(parts)), raw_finder(finder_of(parts, false)),
+        normalized_finder(finder_of(parts, true)), nfc(parts.nfc),
+        characters(parts.options.characters), space_prefix(parts.space_prefix),
         steps(std::move(parts.steps)),
-        bpe(std::move(parts.vocabulary), parts.merges, std::move(parts.options)),
-        bos(parts.bos),
-        end_tokens(std::move(parts.end_tokens)),
-        add_bos(parts.add_bos),
+        bpe(std::move(parts.vocabulary), parts.merges, std::move(parts.options)), bos(parts.bos),
+        end_tokens(std::move(parts.end_tokens)), add_bos(parts.add_bos),
         chat_template(std::move(parts.chat_template)),
         special(static_cast<std::size_t>(bpe.vocabulary().size()), false) {
     for (const AddedToken& token : parts.added) {
@@ -223,9 +219,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   return text;
 }
 
-std::int32_t Tokenizer::vocab_size() const noexcept {
-  return state_->bpe.vocabulary().size();
-}
+std::int32_t Tokenizer::vocab_size() const noexcept { return state_->bpe.vocabulary().size(); }
 
 std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
   const auto found = state_->added.find(std::string(token));
@@ -245,20 +239,12 @@ bool Tokenizer::is_special(std::int32_t id) const noexcept {
   return id >= 0 && id < vocab_size() && state_->special[static_cast<std::size_t>(id)];
 }
 
-std::optional<std::int32_t> Tokenizer::bos() const noexcept {
-  return state_->bos;
-}
+std::optional<std::int32_t> Tokenizer::bos() const noexcept { return state_->bos; }
 const std::vector<std::int32_t>& Tokenizer::end_tokens() const noexcept {
   return state_->end_tokens;
 }
-bool Tokenizer::add_bos() const noexcept {
-  return state_->add_bos;
-}
-const std::string& Tokenizer::chat_template() const noexcept {
-  return state_->chat_template;
-}
-const std::string& Tokenizer::content_hash() const noexcept {
-  return state_->content_hash;
-}
+bool Tokenizer::add_bos() const noexcept { return state_->add_bos; }
+const std::string& Tokenizer::chat_template() const noexcept { return state_->chat_template; }
+const std::string& Tokenizer::content_hash() const noexcept { return state_->content_hash; }
 
 }  // namespace xfer::text

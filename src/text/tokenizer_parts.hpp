@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the readers of tokenizer files produce, and what a Tokenizer is made of.
 #pragma once
 

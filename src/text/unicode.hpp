@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // UTF-8 and the character classes that pre-tokenizer patterns ask about.
 #pragma once
 

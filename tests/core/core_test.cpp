@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/xfer.hpp"
 
 #include <gtest/gtest.h>

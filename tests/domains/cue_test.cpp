@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Guessers that never solve anything must stay at chance.
 #include "xfer/domains/domain.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a check tells: bad rows, duplicates, labels, splits; and domains of one's own.
 #include "files.hpp"
 
@@ -114,9 +115,8 @@ TEST_F(Files, a_neighbour_of_another_dataset_is_refused) {
 }
 
 TEST_F(Files, an_id_that_is_there_twice_is_refused) {
-  const std::string row =
-      R"({"context": "P", "question": "Q", "answers": ["a", "b"], "label": 0, )"
-      R"("id_string": "train_1"})";
+  const std::string row = R"({"context": "P", "question": "Q", "answers": ["a", "b"], "label": 0, )"
+                          R"("id_string": "train_1"})";
   expect_in("the id \"reclor/train_1\" is there twice",
             failure(write("train.jsonl", row + "\n" + row + "\n")));
 }
@@ -168,8 +168,11 @@ TEST_F(Files, own_rows_are_checked_and_keep_what_graders_look_for) {
   own.grader = "choice";
   std::string text;
   for (int i = 0; i < 50; ++i)
-    text += json{{"q", "Signal " + std::to_string(i)}, {"options", {"normal", "not normal"}},
-                 {"right", i % 3 == 0 ? json("B") : i % 3 == 1 ? json("not normal") : json(0)},
+    text += json{{"q", "Signal " + std::to_string(i)},
+                 {"options", {"normal", "not normal"}},
+                 {"right", i % 3 == 0   ? json("B")
+                           : i % 3 == 1 ? json("not normal")
+                                        : json(0)},
                  {"hertz", 250}}
                 .dump() +
             "\n";
@@ -226,8 +229,10 @@ TEST_F(Files, own_rows_are_refused_by_field) {
 TEST_F(Files, rows_that_say_their_grader_can_be_named_in_a_study) {
   std::string text;
   for (int i = 0; i < 30; ++i)
-    text += json{{"question", "Say " + std::to_string(i)}, {"answer", std::to_string(i)},
-                 {"grader", "final_answer"}, {"solution", "It is #" + std::to_string(i)}}
+    text += json{{"question", "Say " + std::to_string(i)},
+                 {"answer", std::to_string(i)},
+                 {"grader", "final_answer"},
+                 {"solution", "It is #" + std::to_string(i)}}
                 .dump() +
             "\n";
   const Domain d = domain_from_file(write("mine.jsonl", text));

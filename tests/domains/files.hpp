@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A temporary folder for each test, and the real files where there are some.
 #pragma once
 

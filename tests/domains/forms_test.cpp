@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The forms in which others publish the datasets again, on rows made up for them.
 #include "files.hpp"
 
@@ -36,10 +37,8 @@ TEST_F(Forms, sciq_of_llm_adapters) {
       "Please choose the correct answer to the question: What is it?\n\nAnswer1: one thing\n"
       "Answer2: a ratio: 2:1\nAnswer3: three\nAnswer4: four \n\nAnswer format: "
       "answer1/answer2/answer3/answer4";
-  const Example e =
-      first(rows("sciq/test.json", {row(asked, "answer2")}), Split::test, "sciq");
-  EXPECT_EQ(e.question,
-            "Question: What is it?\nA. one thing\nB. a ratio: 2:1\nC. three\nD. four");
+  const Example e = first(rows("sciq/test.json", {row(asked, "answer2")}), Split::test, "sciq");
+  EXPECT_EQ(e.question, "Question: What is it?\nA. one thing\nB. a ratio: 2:1\nC. three\nD. four");
   EXPECT_EQ(e.answer, "B");
   EXPECT_EQ(e.kind, "closed book");
   EXPECT_FALSE(e.extra.contains("option_seed"));
@@ -72,17 +71,17 @@ TEST_F(Forms, yes_no_tasks_of_blurb) {
 }
 
 TEST_F(Forms, pubmedqa_of_bigbio) {
-  const json row = {{"QUESTION", "Is it?"},       {"CONTEXTS", {"One.", "Two."}},
-                    {"LABELS", {"AIM", "DATA"}},  {"MESHES", json::array()},
-                    {"final_decision", "maybe"},  {"LONG_ANSWER", "Perhaps."}};
+  const json row = {{"QUESTION", "Is it?"},      {"CONTEXTS", {"One.", "Two."}},
+                    {"LABELS", {"AIM", "DATA"}}, {"MESHES", json::array()},
+                    {"final_decision", "maybe"}, {"LONG_ANSWER", "Perhaps."}};
   const Example e = first(rows("test-00000-of-00001.jsonl", {row}), Split::test, "pubmedqa");
   EXPECT_EQ(e.question, "Abstract: One.\nTwo.\nQuestion: Is it?");
   EXPECT_EQ(e.answer, "maybe");
 }
 
 TEST_F(Forms, gsm8k_and_math_with_more_fields) {
-  const json gsm = {{"idx", 7}, {"question", "1+1?"}, {"answer", "1+1=<<1+1=2>>2\n#### 2"},
-                    {"cot", "..."}};
+  const json gsm = {
+      {"idx", 7}, {"question", "1+1?"}, {"answer", "1+1=<<1+1=2>>2\n#### 2"}, {"cot", "..."}};
   EXPECT_EQ(first(rows("gsm8k/test.jsonl", {gsm}), Split::test, "gsm8k").answer, "2");
   const json math = {{"problem", "$1+1$?"},
                      {"level", "Level 1"},
@@ -103,11 +102,13 @@ TEST_F(Forms, evalplus_extends_both_code_datasets) {
                       {"plus_input", {{2}}},
                       {"atol", 0},
                       {"contract", ""}};
-  EXPECT_EQ(first(rows("HumanEvalPlus.jsonl", {human}), Split::test, "humaneval")
-                .extra.at("entry_point"),
-            "f");
-  const json mbpp = {{"task_id", 602},  {"code", "def f(): return 1"},
-                     {"prompt", "Make f."}, {"source_file", "x.ipynb"},
+  EXPECT_EQ(
+      first(rows("HumanEvalPlus.jsonl", {human}), Split::test, "humaneval").extra.at("entry_point"),
+      "f");
+  const json mbpp = {{"task_id", 602},
+                     {"code", "def f(): return 1"},
+                     {"prompt", "Make f."},
+                     {"source_file", "x.ipynb"},
                      {"test_imports", json::array()},
                      {"test_list", {"assert f() == 1"}},
                      {"test", "assert f() == 1"}};
@@ -146,16 +147,20 @@ TEST_F(Forms, molecules_with_the_columns_of_other_collections) {
 }
 
 TEST_F(Forms, logiqa_and_casehold_on_the_hub) {
-  const json logic = {{"context", "P"}, {"question", "Q"}, {"options", {"w", "x", "y", "z"}},
-                      {"label", "c"}};
+  const json logic = {
+      {"context", "P"}, {"question", "Q"}, {"options", {"w", "x", "y", "z"}}, {"label", "c"}};
   EXPECT_EQ(first(rows("validation.jsonl", {logic}), Split::validation, "logiqa").answer, "C");
-  const json second = {{"id", 1},        {"answer", 3},    {"text", "P"}, {"question", "Q"},
+  const json second = {{"id", 1},
+                       {"answer", 3},
+                       {"text", "P"},
+                       {"question", "Q"},
                        {"options", {"w", "x", "y", "z"}},
                        {"type", {{"Categorical Reasoning", true}}}};
   EXPECT_EQ(first(rows("two/test.jsonl", {second}), Split::test, "logiqa2").answer, "D");
   const json holding = {{"example_id", 5},  {"citing_prompt", "See (<HOLDING>)"},
-                        {"holding_0", "a"}, {"holding_1", "b"}, {"holding_2", "c"},
-                        {"holding_3", "d"}, {"holding_4", "e"}, {"label", "1"}};
+                        {"holding_0", "a"}, {"holding_1", "b"},
+                        {"holding_2", "c"}, {"holding_3", "d"},
+                        {"holding_4", "e"}, {"label", "1"}};
   EXPECT_EQ(first(rows("all/test.jsonl", {holding}), Split::test, "casehold").answer, "B");
 }
 

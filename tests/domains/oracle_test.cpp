@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The generators' answers against evaluators that share no code with them.
 #include "domains/arithmetic.hpp"
 #include "xfer/domains/domain.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Planted duplicates are found, and nothing is found where nothing was planted.
 #include "xfer/domains/overlap.hpp"
 
@@ -147,8 +148,10 @@ TEST(FindOverlap, the_wording_around_every_item_is_not_shared_text) {
   std::vector<std::string> b = sentences(7, 200);
   for (auto* texts : {&a, &b})
     for (std::string& text : *texts)
-      text = "Read the passage below with care and then choose the one option of the four that "
-             "follows from it. " + text;
+      text =
+          "Read the passage below with care and then choose the one option of the four that "
+          "follows from it. " +
+          text;
   EXPECT_TRUE(cell(a, b).flagged_ids.empty());
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/domains/pretraining.hpp"
 #include "domains/problem.hpp"
 #include "xfer/domains/domain.hpp"
@@ -13,9 +14,7 @@
 namespace xfer::domains {
 namespace {
 
-bool is_direct(const PretrainingDocument& d) {
-  return d.answer.starts_with('#');
-}
+bool is_direct(const PretrainingDocument& d) { return d.answer.starts_with('#'); }
 
 TEST(PretrainingStream, is_a_pure_function_of_seed_and_index) {
   Sha256 all;

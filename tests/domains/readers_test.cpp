@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every form of every dataset that has no real file here, and every malformed row, on rows made up
 // for it.
 #include "files.hpp"
@@ -18,8 +19,8 @@ using nlohmann::json;
 class Readers : public Files {
 protected:
   /// Loads rows written one a line, and gives the first example.
-  Example first(const std::string& name, const std::vector<json>& rows,
-                const std::string& dataset, Split split) const {
+  Example first(const std::string& name, const std::vector<json>& rows, const std::string& dataset,
+                Split split) const {
     std::string text;
     for (const json& row : rows) text += row.dump() + "\n";
     const Loaded loaded = load(write(name, text));
@@ -94,9 +95,8 @@ TEST_F(Readers, aqua_and_its_re_exports_agree) {
 }
 
 TEST_F(Readers, sciq_options_are_shuffled_by_a_seed_and_the_question) {
-  const json row = {{"question", "What?"},  {"distractor3", "c"}, {"distractor1", "a"},
-                    {"distractor2", "b"},   {"correct_answer", "right"},
-                    {"support", "Because."}};
+  const json row = {{"question", "What?"}, {"distractor3", "c"},        {"distractor1", "a"},
+                    {"distractor2", "b"},  {"correct_answer", "right"}, {"support", "Because."}};
   const fs::path path = write("test.jsonl", row.dump() + "\n");
   std::set<std::string> letters;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
@@ -116,7 +116,9 @@ TEST_F(Readers, sciq_options_are_shuffled_by_a_seed_and_the_question) {
 
 TEST_F(Readers, reclor_without_labels_is_no_test_set) {
   const auto row = [](const std::string& id, bool labelled) {
-    json r = {{"context", "P of " + id}, {"question", "Q"}, {"answers", {"w", "x", "y", "z"}},
+    json r = {{"context", "P of " + id},
+              {"question", "Q"},
+              {"answers", {"w", "x", "y", "z"}},
               {"id_string", id}};
     if (labelled) r["label"] = 2;
     return r;
@@ -156,8 +158,8 @@ TEST_F(Readers, logiqa_passages_stay_together) {
       EXPECT_EQ(e.choices[0], "A thing");  // no mark in this form, so nothing is taken off
     }
   EXPECT_EQ(where.size(), 100U);
-  const json other = {{"context", "P"}, {"query", "Q"}, {"options", {"w", "x", "y", "z"}},
-                      {"correct_option", 3}};
+  const json other = {
+      {"context", "P"}, {"query", "Q"}, {"options", {"w", "x", "y", "z"}}, {"correct_option", 3}};
   EXPECT_EQ(first("test.jsonl", {other}, "logiqa", Split::test).answer, "D");
 }
 
@@ -171,14 +173,14 @@ TEST_F(Readers, bioasq_of_every_type_and_year) {
     q["ideal_answer"] = json::array({"An ideal answer."});
     return q;
   };
-  const json document = {{"questions",
-                          {question("1", "yesno", "Yes"),
-                           question("2", "yesno", json::array({"no"})),
-                           question("3", "factoid", json::array({"a", "b"})),
-                           question("4", "factoid", json::array({json::array({"c", "d"})})),
-                           question("5", "list", {json::array({"e", "f"}), json::array({"g"})}),
-                           question("6", "list", json::array({"h", "i"})),
-                           question("7", "summary", nullptr), question("8", "yesno", nullptr)}}};
+  const json document = {
+      {"questions",
+       {question("1", "yesno", "Yes"), question("2", "yesno", json::array({"no"})),
+        question("3", "factoid", json::array({"a", "b"})),
+        question("4", "factoid", json::array({json::array({"c", "d"})})),
+        question("5", "list", {json::array({"e", "f"}), json::array({"g"})}),
+        question("6", "list", json::array({"h", "i"})), question("7", "summary", nullptr),
+        question("8", "yesno", nullptr)}}};
   const fs::path path = write("11B1_golden.json", document.dump(1));
   const Loaded loaded = load(path);
   ASSERT_EQ(loaded.dataset->size(Split::test), 6U);
@@ -201,7 +203,7 @@ TEST_F(Readers, bioasq_of_every_type_and_year) {
   expect_in("must be one of yes, no", failure(write("x.json", wrong.dump())));
   const json odd = {{"questions", {question("1", "poem", "maybe")}}};
   expect_in("must be yesno, factoid, list or summary", failure(write("y.json", odd.dump())));
-  const json bigbio = {{"id", "1"}, {"question", "Q?"}, {"type", "factoid"},
+  const json bigbio = {{"id", "1"},       {"question", "Q?"},         {"type", "factoid"},
                        {"context", "C."}, {"choices", json::array()}, {"answer", {"a", "b"}}};
   EXPECT_EQ(first("train.jsonl", {bigbio}, "bioasq", Split::train).extra.at("gold"),
             R"([["a","b"]])");
@@ -209,15 +211,17 @@ TEST_F(Readers, bioasq_of_every_type_and_year) {
 
 TEST_F(Readers, chemqa_choices_are_lists_written_as_text) {
   const auto row = [](const std::string& id, const json& choices, const std::string& question) {
-    return json{{"question", question}, {"choices", choices}, {"label", 1},
-                {"description", "d"},   {"id", id}};
+    return json{{"question", question},
+                {"choices", choices},
+                {"label", 1},
+                {"description", "d"},
+                {"id", id}};
   };
   const std::string about = "How many carbon atoms has CC(=O)Oc1ccccc1C(=O)O?";
-  const std::vector<json> rows = {row("count_1", "[\"8\", \"9\"]", about),
-                                  row("count_2", "['8', '9']", about),
-                                  row("count_3", "(A) 8 (B) 9", about),
-                                  row("count_4", json::array({"8", "9"}), about),
-                                  row("count_5", "['8', '9']", "How many atoms does it have?")};
+  const std::vector<json> rows = {
+      row("count_1", "[\"8\", \"9\"]", about), row("count_2", "['8', '9']", about),
+      row("count_3", "(A) 8 (B) 9", about), row("count_4", json::array({"8", "9"}), about),
+      row("count_5", "['8', '9']", "How many atoms does it have?")};
   std::string text;
   for (const json& r : rows) text += r.dump() + "\n";
   const Loaded loaded = load(write("test.jsonl", text));
@@ -230,8 +234,8 @@ TEST_F(Readers, chemqa_choices_are_lists_written_as_text) {
   }
   EXPECT_EQ(loaded.report.set_aside.begin()->second, 1U);
   expect_in("image only", loaded.report.set_aside.begin()->first);
-  const json bench = {{"question", "Which?"}, {"A", "w"}, {"B", "x"},
-                      {"C", "y"},             {"D", "z"}, {"answer", "D"}};
+  const json bench = {{"question", "Which?"}, {"A", "w"}, {"B", "x"}, {"C", "y"}, {"D", "z"},
+                      {"answer", "D"}};
   EXPECT_EQ(first("bench_dev.jsonl", {bench}, "chembench4k", Split::validation).answer, "D");
 }
 
@@ -239,18 +243,17 @@ TEST_F(Readers, casehold_by_column_and_of_lexglue) {
   const std::string header =
       ",citing_prompt,holding_0,holding_1,holding_2,holding_3,holding_4,"
       "score_0,score_1,score_2,score_3,score_4,label\n";
-  const Loaded loaded = load(write(
-      "test.csv", header + "0,\"See (<HOLDING>), so\",a,b,c,d,e,.1,.2,.3,.4,.5,3\n"
-                           "1,Other (<HOLDING>),a,b,c,d,e,.1,.2,.3,.4,.5,\n"));
+  const Loaded loaded =
+      load(write("test.csv", header + "0,\"See (<HOLDING>), so\",a,b,c,d,e,.1,.2,.3,.4,.5,3\n"
+                                      "1,Other (<HOLDING>),a,b,c,d,e,.1,.2,.3,.4,.5,\n"));
   ASSERT_EQ(loaded.dataset->size(Split::test), 1U);
   const Example e = loaded.dataset->at(Split::test, 0);
   EXPECT_EQ(e.answer, "D");
   EXPECT_TRUE(e.question.starts_with("Excerpt: See (<HOLDING>), so\nA. a\n"));
   EXPECT_EQ(loaded.report.set_aside.at("no label"), 1U);
-  expect_in("must be in 0..4",
-            failure(write("dev.csv", header + "0,x,a,b,c,d,e,1,1,1,1,1,7\n")));
-  const json lex = {{"context", "x (<HOLDING>)"}, {"endings", {"a", "b", "c", "d", "e"}},
-                    {"label", 4}};
+  expect_in("must be in 0..4", failure(write("dev.csv", header + "0,x,a,b,c,d,e,1,1,1,1,1,7\n")));
+  const json lex = {
+      {"context", "x (<HOLDING>)"}, {"endings", {"a", "b", "c", "d", "e"}}, {"label", 4}};
   EXPECT_EQ(first("train.jsonl", {lex}, "casehold", Split::train).answer, "E");
 }
 
@@ -272,9 +275,9 @@ TEST_F(Readers, molecules_with_missing_labels_and_other_headers) {
     }
   ReadOptions one_task;
   one_task.task = "pIC50";
-  EXPECT_EQ(load(write("bace.csv", "mol,CID,Class,Model,pIC50\nCCO,1,1,Train,7.5\n"), one_task)
-                .grader,
-            "number");
+  EXPECT_EQ(
+      load(write("bace.csv", "mol,CID,Class,Model,pIC50\nCCO,1,1,Train,7.5\n"), one_task).grader,
+      "number");
   one_task.task = "nothing";
   expect_in("allowed: Class, pIC50",
             failure(folder_ / "bace.csv", Errc::invalid_argument, one_task));
@@ -301,7 +304,9 @@ TEST_F(Readers, pubmedqa_test_items_come_from_the_ground_truth_beside_it) {
   EXPECT_EQ(e.question, "Abstract: One.\nTwo.\nQuestion: Q1?");
   EXPECT_EQ(e.answer, "maybe");
   expect_in("open ori_pqal.json", failure(truth));
-  const json hub = {{"pubid", 1001}, {"question", "Q?"}, {"final_decision", "no"},
+  const json hub = {{"pubid", 1001},
+                    {"question", "Q?"},
+                    {"final_decision", "no"},
                     {"context", {{"contexts", {"One."}}, {"labels", {"X"}}}}};
   EXPECT_EQ(first("train.jsonl", {hub}, "pubmedqa", Split::test).answer, "no");
   expect_in("must be one of yes, no, maybe", bad(hub, "final_decision", "perhaps"));
@@ -349,8 +354,11 @@ TEST(LegalBenchGrading, follows_the_rule_of_the_task) {
 }
 
 TEST_F(Readers, humaneval_has_no_training_rows) {
-  const json row = {{"task_id", "HumanEval/7"}, {"prompt", "def f():\n"}, {"entry_point", "f"},
-                    {"canonical_solution", "    return 1\n"}, {"test", "def check(c): pass"}};
+  const json row = {{"task_id", "HumanEval/7"},
+                    {"prompt", "def f():\n"},
+                    {"entry_point", "f"},
+                    {"canonical_solution", "    return 1\n"},
+                    {"test", "def check(c): pass"}};
   const Example e = first("train.jsonl", {row}, "humaneval", Split::test);
   EXPECT_EQ(e.id, "humaneval/7");
   EXPECT_EQ(e.extra.at("entry_point"), "f");
@@ -362,7 +370,9 @@ TEST_F(Readers, humaneval_has_no_training_rows) {
 
 TEST_F(Readers, math_answers_are_the_last_box) {
   const auto answer = [&](const std::string& solution) {
-    const json row = {{"problem", "P"}, {"level", "Level 3"}, {"type", "Counting & Probability"},
+    const json row = {{"problem", "P"},
+                      {"level", "Level 3"},
+                      {"type", "Counting & Probability"},
                       {"solution", solution}};
     const Example e = first("test.jsonl", {row}, "math", Split::test);
     EXPECT_EQ(e.kind, "counting_and_probability");

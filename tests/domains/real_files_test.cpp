@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row counts and gold answers of the datasets as their authors publish them. The files are no part
 // of this repository: without them these tests skip themselves.
 #include "files.hpp"
@@ -19,8 +20,8 @@ namespace {
 
 using nlohmann::json;
 
-#define XFER_REAL_FILE(variable, name)                   \
-  const fs::path variable = real_file(name);             \
+#define XFER_REAL_FILE(variable, name)       \
+  const fs::path variable = real_file(name); \
   if (variable.empty()) GTEST_SKIP() << name << " is not here"
 
 std::map<std::string, int> answers(const Dataset& dataset, Split split) {
@@ -137,8 +138,8 @@ TEST(RealFiles, aqua) {
   const Loaded loaded = load_dataset(path, {});
   ASSERT_EQ(loaded.dataset->size(Split::test), 254U);
   const auto counts = answers(*loaded.dataset, Split::test);
-  EXPECT_EQ(counts, (std::map<std::string, int>{
-                        {"A", 63}, {"B", 58}, {"C", 46}, {"D", 53}, {"E", 34}}));
+  EXPECT_EQ(counts,
+            (std::map<std::string, int>{{"A", 63}, {"B", 58}, {"C", 46}, {"D", 53}, {"E", 34}}));
   expect_reference_answers_right(loaded, 254);
   const Loaded tokenised = load_dataset(path.parent_path() / "test.tok.json", {});
   EXPECT_EQ(tokenised.dataset->size(Split::test), 40U);
@@ -267,15 +268,14 @@ struct Molecules {
 
 TEST(RealFiles, moleculenet) {
   XFER_REAL_FILE(any, "moleculenet/SAMPL.csv");
-  for (const Molecules& each : {Molecules{"delaney-processed.csv", "esol", 1128, 1128},
-                                Molecules{"SAMPL.csv", "freesolv", 642, 642},
-                                Molecules{"Lipophilicity.csv", "lipophilicity", 2000, 2000},
-                                Molecules{"bbbp.csv", "bbbp", 1200, 1200},
-                                Molecules{"bace.csv", "bace", 300, 300},
-                                Molecules{"HIV.csv", "hiv", 3000, 3000},
-                                Molecules{"clintox.csv.gz", "clintox", 1491, 2982},
-                                Molecules{"sider.csv.gz", "sider", 500, 13500},
-                                Molecules{"tox21.csv.gz", "tox21", 2000, 0}}) {
+  for (const Molecules& each :
+       {Molecules{"delaney-processed.csv", "esol", 1128, 1128},
+        Molecules{"SAMPL.csv", "freesolv", 642, 642},
+        Molecules{"Lipophilicity.csv", "lipophilicity", 2000, 2000},
+        Molecules{"bbbp.csv", "bbbp", 1200, 1200}, Molecules{"bace.csv", "bace", 300, 300},
+        Molecules{"HIV.csv", "hiv", 3000, 3000}, Molecules{"clintox.csv.gz", "clintox", 1491, 2982},
+        Molecules{"sider.csv.gz", "sider", 500, 13500},
+        Molecules{"tox21.csv.gz", "tox21", 2000, 0}}) {
     const Loaded loaded = load_dataset(any.parent_path() / each.file, {});
     EXPECT_EQ(loaded.card.name, each.dataset);
     EXPECT_EQ(loaded.report.files[0].rows, each.rows) << each.file;
@@ -298,8 +298,9 @@ TEST(RealFiles, moleculenet) {
 TEST(RealFiles, legalbench_tasks) {
   XFER_REAL_FILE(tasks, "legalbench/tasks");
   const std::map<std::string, std::size_t> rows = {
-      {"abercrombie", 5}, {"canada_tax_court_outcomes", 6}, {"corporate_lobbying", 10},
-      {"hearsay", 5},     {"ssla_plaintiff", 3},            {"unfair_tos", 9}};
+      {"abercrombie", 5},         {"canada_tax_court_outcomes", 6},
+      {"corporate_lobbying", 10}, {"hearsay", 5},
+      {"ssla_plaintiff", 3},      {"unfair_tos", 9}};
   std::size_t read = 0;
   for (const auto& entry : fs::directory_iterator(tasks)) {
     const std::string task = entry.path().filename().string();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every format that datasets come in, and what people give by mistake.
 #include "files.hpp"
 
@@ -50,8 +51,7 @@ std::string zstandard(const std::string& text) {
 
 std::string lines(int count) {
   std::string text;
-  for (int i = 0; i < count; ++i)
-    text += R"({"n": )" + std::to_string(i) + R"(, "t": "x"})" + "\n";
+  for (int i = 0; i < count; ++i) text += R"({"n": )" + std::to_string(i) + R"(, "t": "x"})" + "\n";
   return text;
 }
 
@@ -59,7 +59,11 @@ TEST_F(Records, the_same_rows_in_every_format) {
   const std::string csv = "n,t\r\n0,x\r\n\r\n1,x\r\n";
   for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
            {"a.jsonl", lines(2)},
-           {"b.json", "[\n" R"({"n": 0, "t": "x"},)" "\n" R"({"n": 1, "t": "x"}])"},
+           {"b.json",
+            "[\n"
+            R"({"n": 0, "t": "x"},)"
+            "\n"
+            R"({"n": 1, "t": "x"}])"},
            {"c.json", R"({"questions": [{"n": 0, "t": "x"}, {"n": 1, "t": "x"}], "v": 1})"},
            {"d.json", R"({"k0": {"n": 0, "t": "x"}, "k1": {"n": 1, "t": "x"}})"},
            {"e.csv", csv},
@@ -81,8 +85,7 @@ TEST_F(Records, the_same_rows_in_every_format) {
 }
 
 TEST_F(Records, quoted_cells_keep_commas_quotes_and_line_ends) {
-  const auto file = open_records(
-      write("a.csv", "a,b\n\"1, \"\"2\"\"\n3\",x\n4,\"\"\n\"\",5\n"));
+  const auto file = open_records(write("a.csv", "a,b\n\"1, \"\"2\"\"\n3\",x\n4,\"\"\n\"\",5\n"));
   ASSERT_EQ(file->size(), 3U);
   EXPECT_EQ(file->record(0).text("a"), "1, \"2\"\n3");
   EXPECT_EQ(file->record(1).text("b"), "");
@@ -94,17 +97,16 @@ TEST_F(Records, hostile_tables_are_named_by_line) {
   expect_in("a.csv:3: the row has 3 cells, the header 2",
             refused(write("a.csv", "a,b\n1,2\n1,2,3\n")));
   expect_in("b.csv:3: a quote opens", refused(write("b.csv", "a,b\n1,2\n\"1,2\n3,4\n")));
-  expect_in("c.csv:2: text follows the closing quote",
-            refused(write("c.csv", "a,b\n\"1\"x,2\n")));
-  expect_in("d.csv:1: the header names column \"a\" twice",
-            refused(write("d.csv", "a,a\n1,2\n")));
+  expect_in("c.csv:2: text follows the closing quote", refused(write("c.csv", "a,b\n\"1\"x,2\n")));
+  expect_in("d.csv:1: the header names column \"a\" twice", refused(write("d.csv", "a,a\n1,2\n")));
   expect_in("no rows", refused(write("e.csv", "a,b\n")));
   expect_in("f.csv:2: not UTF-8 (byte 0xE9 at column 4)",
             refused(write("f.csv", "a,b\ncaf\xE9,1\n")));
 }
 
 TEST_F(Records, hostile_json_is_named_by_line) {
-  expect_in("a.json:4: not a JSON array", refused(write("a.json", "[\n{\"a\": 1},\n{\"a\": ]\n}]")));
+  expect_in("a.json:4: not a JSON array",
+            refused(write("a.json", "[\n{\"a\": 1},\n{\"a\": ]\n}]")));
   expect_in("does not end", refused(write("b.json", "[{\"a\": 1}, {\"a\": \"")));
   expect_in("text follows", refused(write("c.json", "[{\"a\": 1}] x")));
   expect_in("no elements", refused(write("d.json", "[]")));
@@ -180,10 +182,10 @@ TEST(ListsAsText, are_read_as_people_write_them) {
 
 TEST(Utf8, is_checked_to_the_letter) {
   EXPECT_EQ(invalid_utf8_at("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"), std::string_view::npos);
-  EXPECT_EQ(invalid_utf8_at("ab\xC0\x80"), 2U);          // overlong
-  EXPECT_EQ(invalid_utf8_at("\xED\xA0\x80"), 0U);        // surrogate
-  EXPECT_EQ(invalid_utf8_at("\xF4\x90\x80\x80"), 0U);    // beyond U+10FFFF
-  EXPECT_EQ(invalid_utf8_at("abc\xE2\x82"), 3U);         // cut off
+  EXPECT_EQ(invalid_utf8_at("ab\xC0\x80"), 2U);        // overlong
+  EXPECT_EQ(invalid_utf8_at("\xED\xA0\x80"), 0U);      // surrogate
+  EXPECT_EQ(invalid_utf8_at("\xF4\x90\x80\x80"), 0U);  // beyond U+10FFFF
+  EXPECT_EQ(invalid_utf8_at("abc\xE2\x82"), 3U);       // cut off
   EXPECT_EQ(invalid_utf8_at("\xFF"), 0U);
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The committed tokenizer of the embedded models against the text that they read.
 #include "xfer/domains/domain.hpp"
 #include "xfer/domains/pretraining.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products with both sides in bf16.
 #include "engine/kernels/gemm.hpp"
 #include "tests/engine/support.hpp"
@@ -14,9 +15,7 @@
 namespace xfer::engine {
 namespace {
 
-float rounded(float x) {
-  return std::bit_cast<float>(std::uint32_t{to_bf16(x)} << 16U);
-}
+float rounded(float x) { return std::bit_cast<float>(std::uint32_t{to_bf16(x)} << 16U); }
 
 Floats normal_values(Rng& rng, int count) {
   Floats values(static_cast<std::size_t>(count));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engine against recorded runs of transformers and PEFT.
 #include "engine/checkpoint.hpp"
 #include "engine/loader.hpp"
@@ -50,9 +51,8 @@ protected:
       std::vector<std::int64_t> targets(ids.begin() + 1, ids.end());
       std::vector<float> weights;
       for (std::size_t t = 1; t < ids.size(); ++t)
-        weights.push_back(train["labels"][i][t].get<int>() == -100
-                              ? 0.0F
-                              : 1.0F / static_cast<float>(labelled));
+        weights.push_back(
+            train["labels"][i][t].get<int>() == -100 ? 0.0F : 1.0F / static_cast<float>(labelled));
       ids.pop_back();
       Datum datum(std::move(ids));
       datum.loss_fn_inputs.emplace("target_tokens", Tensor(std::move(targets)));
@@ -192,8 +192,8 @@ TEST_P(Golden, three_adamw_steps_agree) {
   EXPECT_NEAR(after.metrics.at("loss:sum") / golden_["train"]["loss_after_3"].get<double>(), 1.0,
               1e-4);
   const auto saved = run_blocking(trainer->save_state("after3", true));
-  const auto ours = files::Safetensors::open(std::filesystem::path(saved) /
-                                             "adapter_model.safetensors");
+  const auto ours =
+      files::Safetensors::open(std::filesystem::path(saved) / "adapter_model.safetensors");
   const auto theirs =
       files::Safetensors::open(folder_ / "adapter_after3" / "adapter_model.safetensors");
   ASSERT_EQ(ours.tensors().size(), theirs.tensors().size());
@@ -205,8 +205,7 @@ TEST_P(Golden, three_adamw_steps_agree) {
     std::vector<float> b(tensor.bytes.size() / sizeof(float));
     files::to_float(*mine, a);
     files::to_float(tensor, b);
-    for (std::size_t i = 0; i < b.size(); ++i)
-      ASSERT_NEAR(a[i], b[i], 1e-4) << name << " " << i;
+    for (std::size_t i = 0; i < b.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-4) << name << " " << i;
   }
 }
 

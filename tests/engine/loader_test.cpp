@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/loader.hpp"
 #include "tests/engine/support.hpp"
 #include "xfer/error.hpp"
@@ -45,9 +46,9 @@ TEST(Config, is_read_and_written_back) {
 TEST(Config, faults_are_named) {
   EXPECT_NE(message_of("[]").find("not a JSON object"), std::string::npos);
   EXPECT_NE(message_of("{").find("not a JSON object"), std::string::npos);
-  EXPECT_NE(message_of(with("\"llama\"", "\"bert\""))
-                .find("'bert'; known: gemma3_text, llama, mistral"),
-            std::string::npos);
+  EXPECT_NE(
+      message_of(with("\"llama\"", "\"bert\"")).find("'bert'; known: gemma3_text, llama, mistral"),
+      std::string::npos);
   EXPECT_NE(message_of(with("\"hidden_size\": 8", "\"hidden_size\": -8")).find("hidden_size"),
             std::string::npos);
   EXPECT_NE(message_of(with("\"vocab_size\": 16", "\"vocab_size\": 1e99")).find("vocab_size"),
@@ -99,11 +100,11 @@ TEST(Config, of_older_files_says_less_and_means_the_same) {
   EXPECT_EQ(gemma.sliding_rope_theta, 1e4);
   EXPECT_EQ(gemma.query_scale, 1.0 / 16.0);
   EXPECT_TRUE(parse_config(family("mistral", "\"sliding_window\": 9,"), "c").is_sliding(0));
-  EXPECT_TRUE(parse_config(family("mistral", "\"sliding_window\": null,"), "c")
-                  .sliding_layers.empty());
+  EXPECT_TRUE(
+      parse_config(family("mistral", "\"sliding_window\": null,"), "c").sliding_layers.empty());
   EXPECT_TRUE(parse_config(family("qwen2", "\"sliding_window\": 9,"), "c").sliding_layers.empty());
-  const auto qwen = parse_config(
-      family("qwen2", "\"sliding_window\": 9, \"use_sliding_window\": true,"), "c");
+  const auto qwen =
+      parse_config(family("qwen2", "\"sliding_window\": 9, \"use_sliding_window\": true,"), "c");
   EXPECT_FALSE(qwen.is_sliding(0));
   EXPECT_EQ(parse_config(family("qwen3", ""), "c").head_dim, 128);
 }
@@ -165,7 +166,8 @@ protected:
     Network network(parse_config(good_config, "config.json"));
     for (const auto& [name, slot] : network.slots()) {
       values_.emplace_back(static_cast<std::size_t>(slot.size()), 0.25F);
-      tensors_.push_back({name, files::StoredType::f32,
+      tensors_.push_back({name,
+                          files::StoredType::f32,
                           slot.vector ? std::vector<std::int64_t>{slot.cols}
                                       : std::vector<std::int64_t>{slot.rows, slot.cols},
                           {}});

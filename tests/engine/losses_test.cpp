@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the losses take and refuse. Their values and gradients are in reference_test.cpp.
 #include "engine/losses.hpp"
 #include "engine/train_pass.hpp"

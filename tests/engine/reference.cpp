@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/engine/reference.hpp"
 
 #include <algorithm>
@@ -159,8 +160,8 @@ Reference::Row Reference::gated(const std::string& at, const Row& x) const {
   for (std::size_t i = 0; i < gate.size(); ++i) {
     const double g = gate[i];
     const double inner = std::sqrt(2.0 / 3.14159265358979323846) * (g + 0.044715 * g * g * g);
-    gate[i] = up[i] * (config_.is_gemma() ? 0.5 * g * (1.0 + std::tanh(inner))
-                                          : g / (1.0 + std::exp(-g)));
+    gate[i] = up[i] *
+              (config_.is_gemma() ? 0.5 * g * (1.0 + std::tanh(inner)) : g / (1.0 + std::exp(-g)));
   }
   return apply(at + "down_proj", gate);
 }
@@ -188,8 +189,8 @@ std::vector<std::vector<double>> Reference::logits(const std::vector<std::int32_
   const auto& embedding = weights_.at("model.embed_tokens.weight");
   Rows x;
   for (const std::int32_t token : tokens) {
-    const auto first = embedding.begin() + static_cast<std::ptrdiff_t>(token) *
-                                               static_cast<std::ptrdiff_t>(h);
+    const auto first =
+        embedding.begin() + static_cast<std::ptrdiff_t>(token) * static_cast<std::ptrdiff_t>(h);
     x.emplace_back(first, first + static_cast<std::ptrdiff_t>(h));
     if (config_.is_gemma())
       for (double& v : x.back()) v *= std::sqrt(config_.hidden_size);
@@ -202,16 +203,16 @@ std::vector<std::vector<double>> Reference::logits(const std::vector<std::int32_
     const Rows mixed = attention(layer, normed);
     for (std::size_t t = 0; t < x.size(); ++t) {
       add(x[t], gemma ? norm(at + "post_attention_layernorm", mixed[t]) : mixed[t]);
-      const Row out = mlp(layer, norm(at + (gemma ? "pre_feedforward_layernorm"
-                                                  : "post_attention_layernorm"),
-                                      x[t]));
+      const Row out =
+          mlp(layer,
+              norm(at + (gemma ? "pre_feedforward_layernorm" : "post_attention_layernorm"), x[t]));
       add(x[t], gemma ? norm(at + "post_feedforward_layernorm", out) : out);
     }
   }
   Rows all;
   for (const Row& row : x) {
-    all.push_back(apply(config_.tied_head ? "model.embed_tokens" : "lm_head",
-                        norm("model.norm", row)));
+    all.push_back(
+        apply(config_.tied_head ? "model.embed_tokens" : "lm_head", norm("model.norm", row)));
     for (double& v : all.back()) v = soft_cap(v, config_.logit_soft_cap);
   }
   return all;
@@ -227,8 +228,7 @@ std::vector<std::vector<double>> Reference::logprobs(const ForwardBackwardReques
     for (auto& row : rows) soften(row);
     all.emplace_back();
     for (std::size_t at = 0; at < targets.size(); ++at)
-      all.back().push_back(
-          std::log(rows[at / columns][static_cast<std::size_t>(targets[at])]));
+      all.back().push_back(std::log(rows[at / columns][static_cast<std::size_t>(targets[at])]));
   }
   return all;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The models and the losses once more, in double precision and as plainly as they can be written.
 #pragma once
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engine against the same models and losses in double precision: values, and gradients against
 // differences.
+#include "tests/engine/reference.hpp"
 #include "engine/infer_pass.hpp"
 #include "engine/train_pass.hpp"
-#include "tests/engine/reference.hpp"
 #include "tests/engine/support.hpp"
 #include "xfer/rng.hpp"
 
@@ -33,9 +34,9 @@ ModelConfig small(const std::string& architecture) {
 }
 
 std::vector<Case> cases() {
-  std::vector<Case> all = {{"llama", small("llama")},         {"mistral", small("mistral")},
-                           {"qwen2", small("qwen2")},         {"qwen3", small("qwen3")},
-                           {"moe", small("qwen3_moe")},       {"moe_as_it_is", small("qwen3_moe")},
+  std::vector<Case> all = {{"llama", small("llama")},      {"mistral", small("mistral")},
+                           {"qwen2", small("qwen2")},      {"qwen3", small("qwen3")},
+                           {"moe", small("qwen3_moe")},    {"moe_as_it_is", small("qwen3_moe")},
                            {"gemma", small("gemma3_text")}};
   all[0].config.tied_head = true;
   all[1].config.sliding_window = 5;
@@ -71,9 +72,9 @@ Network random_network(const ModelConfig& config) {
   Rng rng(11, "reference");
   for (const auto& [name, slot] : network.slots()) {
     Floats values(static_cast<std::size_t>(slot.size()));
-    const double middle =
-        slot.vector != nullptr && !name.ends_with("bias") ? 1.0 - static_cast<double>(slot.offset)
-                                                          : 0.0;
+    const double middle = slot.vector != nullptr && !name.ends_with("bias")
+                              ? 1.0 - static_cast<double>(slot.offset)
+                              : 0.0;
     for (float& x : values) x = static_cast<float>(middle + 0.3 * rng.normal());
     Network::write(pool, slot, values.data());
   }

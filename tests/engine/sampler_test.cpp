@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/engine/support.hpp"
 #include "tests/support/sampler_conformance.hpp"
 #include "xfer/engine/local_trainer.hpp"
 
+#include <gtest/gtest.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <gtest/gtest.h>
 
 #include <chrono>
 #include <map>
@@ -78,8 +79,7 @@ TEST(LocalSampler, stops_at_the_models_own_end_by_default_and_never_past_its_pos
   r.stop_tokens.reset();
   r.num_samples = 8;
   for (const Completion& c : run_blocking(sampler->sample(std::move(r))))
-    EXPECT_EQ(c.stop_reason == StopReason::stop,
-              c.tokens.back() == model->config().end_tokens[0]);
+    EXPECT_EQ(c.stop_reason == StopReason::stop, c.tokens.back() == model->config().end_tokens[0]);
   auto longest = request(100'000);
   const auto full = run_blocking(sampler->sample(std::move(longest)))[0];
   EXPECT_EQ(full.stop_reason, StopReason::length);
@@ -112,18 +112,18 @@ TEST(LocalSampler, a_cancelled_request_ends_early) {
   bool cancelled = false;
   auto r = request(505);
   r.num_samples = 60;
-  boost::asio::co_spawn(loop, sampler->sample(std::move(r)),
-                        boost::asio::bind_cancellation_slot(
-                            signal.slot(),
-                            [&](std::exception_ptr failure, std::vector<Completion>) {
-                              try {
-                                if (failure) std::rethrow_exception(failure);
-                              } catch (const Error& e) {
-                                cancelled = e.code() == Errc::cancelled;
-                              } catch (const boost::system::system_error&) {
-                                cancelled = true;
-                              }
-                            }));
+  boost::asio::co_spawn(
+      loop, sampler->sample(std::move(r)),
+      boost::asio::bind_cancellation_slot(signal.slot(),
+                                          [&](std::exception_ptr failure, std::vector<Completion>) {
+                                            try {
+                                              if (failure) std::rethrow_exception(failure);
+                                            } catch (const Error& e) {
+                                              cancelled = e.code() == Errc::cancelled;
+                                            } catch (const boost::system::system_error&) {
+                                              cancelled = true;
+                                            }
+                                          }));
   boost::asio::steady_timer timer(loop, std::chrono::milliseconds(5));
   timer.async_wait(
       [&](boost::system::error_code) { signal.emit(boost::asio::cancellation_type::terminal); });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Many requests on one network: what one yields does not depend on the others.
 #include "engine/local_sampler.hpp"
 #include "engine/runtime.hpp"
@@ -7,10 +8,10 @@
 #include "xfer/error.hpp"
 #include "xfer/run_blocking.hpp"
 
+#include <gtest/gtest.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
-#include <gtest/gtest.h>
 
 #include <future>
 
@@ -123,11 +124,10 @@ TEST(Scheduler, several_adapters_run_in_one_batch) {
 
 TEST(Scheduler, a_queue_that_is_full_says_so) {
   const auto model = tiny_model(1);
-  const auto scheduler = std::make_shared<SampleScheduler>(model->runtime(), model->network(),
-                                                           model->tokenizer(), 3);
+  const auto scheduler =
+      std::make_shared<SampleScheduler>(model->runtime(), model->network(), model->tokenizer(), 3);
   std::promise<void> go;
-  boost::asio::post(model->runtime().executor(),
-                    [wait = go.get_future().share()] { wait.wait(); });
+  boost::asio::post(model->runtime().executor(), [wait = go.get_future().share()] { wait.wait(); });
   std::vector<Answer> answers(5);
   boost::asio::io_context loop(1);
   for (std::size_t i = 0; i < answers.size(); ++i)
@@ -158,23 +158,22 @@ TEST(Scheduler, a_request_cancelled_while_it_waits_costs_nothing) {
   const auto model = tiny_model(1);
   const auto sampler = make_local_sampler(model);
   std::promise<void> go;
-  boost::asio::post(model->runtime().executor(),
-                    [wait = go.get_future().share()] { wait.wait(); });
+  boost::asio::post(model->runtime().executor(), [wait = go.get_future().share()] { wait.wait(); });
   boost::asio::io_context loop(1);
   boost::asio::cancellation_signal signal;
   Errc code = Errc::internal;
   boost::asio::co_spawn(
       loop, sampler->sample(request_of(tokens_of(5, 1), 1)),
-      boost::asio::bind_cancellation_slot(
-          signal.slot(), [&](std::exception_ptr failure, std::vector<Completion>) {
-            try {
-              if (failure) std::rethrow_exception(failure);
-            } catch (const Error& e) {
-              code = e.code();
-            } catch (const boost::system::system_error&) {
-              code = Errc::cancelled;
-            }
-          }));
+      boost::asio::bind_cancellation_slot(signal.slot(),
+                                          [&](std::exception_ptr failure, std::vector<Completion>) {
+                                            try {
+                                              if (failure) std::rethrow_exception(failure);
+                                            } catch (const Error& e) {
+                                              code = e.code();
+                                            } catch (const boost::system::system_error&) {
+                                              code = Errc::cancelled;
+                                            }
+                                          }));
   boost::asio::post(loop, [&] {
     signal.emit(boost::asio::cancellation_type::terminal);
     go.set_value();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weights kept in bf16, and the memory that things need.
 #include "engine/kernels/gemm.hpp"
 #include "engine/memory.hpp"
@@ -106,8 +107,9 @@ void fill_blocks(PackedMatrix& blocks, PackedMatrix& plain, Rng& rng) {
       const auto scale = static_cast<float>(static_cast<int>(rng.below(4096)) - 2048) / 65536.0F;
       const auto offset = static_cast<float>(static_cast<int>(rng.below(4096)) - 2048) / 8192.0F;
       for (int i = 0; i < block_size; ++i) {
-        const int code = codes_begin + static_cast<int>(rng.below(
-                                           static_cast<std::uint64_t>(codes_end - codes_begin)));
+        const int code =
+            codes_begin +
+            static_cast<int>(rng.below(static_cast<std::uint64_t>(codes_end - codes_begin)));
         codes[static_cast<std::size_t>(i)] = static_cast<std::int8_t>(code);
         column[static_cast<std::size_t>(block * block_size + i)] =
             static_cast<float>(code) * scale + offset;
@@ -188,8 +190,8 @@ TEST(Memory, a_model_that_does_not_fit_is_refused_before_it_is_read) {
 
 TEST(Memory, a_set_of_parameters_is_as_large_as_said) {
   for (const char* name : {"qwen3_moe", "gemma3_text", "qwen2"}) {
-    const auto model = Model::load(std::filesystem::path(XFER_SOURCE_DIR) / "tests" / "engine" /
-                                   "goldens" / name);
+    const auto model =
+        Model::load(std::filesystem::path(XFER_SOURCE_DIR) / "tests" / "engine" / "goldens" / name);
     LoraConfig lora;
     lora.rank = 3;
     EXPECT_EQ(ParameterSet::bytes(model->config(), lora),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/engine/support.hpp"
 
 #include "engine/datum_check.hpp"
@@ -5,8 +6,8 @@
 #include "engine/train_pass.hpp"
 #include "xfer/rng.hpp"
 
-#include <cstdlib>
 #include <unistd.h>
+#include <cstdlib>
 
 namespace xfer::engine {
 
@@ -17,8 +18,8 @@ std::filesystem::path shared_folder() {
 }
 
 std::filesystem::path scratch_folder(const std::string& name) {
-  const auto folder = std::filesystem::temp_directory_path() /
-                      ("xfer-" + name + "-" + std::to_string(::getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("xfer-" + name + "-" + std::to_string(::getpid()));
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   return folder;
@@ -42,8 +43,7 @@ double gradients_of(const Network& network, ParameterSet& parameters,
   ThreadPool pool(2);
   TrainPass pass(pool);
   GradientTable table = GradientTable::of(network.config, parameters);
-  const auto adapter =
-      table.full ? nullptr : pack_adapter(pool, network, parameters, true);
+  const auto adapter = table.full ? nullptr : pack_adapter(pool, network, parameters, true);
   const Loss loss = Loss::parse(request.loss_fn, request.loss_fn_config);
   const auto data = check_data(request.data, loss, network.config, 1024);
   const LossBatch batch = make_batch(loss, data, request.all_logprobs);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/kernels/kernels.hpp"
 #include "engine/train_pass.hpp"
 #include "tests/engine/support.hpp"
@@ -50,10 +51,9 @@ double loss_of(const Model& model, const ParameterSet& parameters) {
     PassBatch batch;
     batch.tokens = datum.tokens;
     batch.starts.push_back(batch.rows());
-    const auto& targets = std::get<std::vector<std::int64_t>>(
-        datum.loss_fn_inputs.at("target_tokens").data);
-    const auto& weights =
-        std::get<std::vector<float>>(datum.loss_fn_inputs.at("weights").data);
+    const auto& targets =
+        std::get<std::vector<std::int64_t>>(datum.loss_fn_inputs.at("target_tokens").data);
+    const auto& weights = std::get<std::vector<float>>(datum.loss_fn_inputs.at("weights").data);
     for (int row = 0; row < batch.rows(); ++row) {
       batch.scored_rows.push_back(row);
       batch.targets.push_back(static_cast<std::int32_t>(targets[static_cast<std::size_t>(row)]));
@@ -193,7 +193,8 @@ TEST(Kernels, sums_over_k_do_not_depend_on_the_number_of_rows) {
     for (int p = 0; p < k; ++p) {
       transposed.column(p, rows.data() + p * n);
       for (int j = 0; j < n; ++j)
-        ASSERT_EQ(rows[static_cast<std::size_t>(p * n + j)], w[static_cast<std::size_t>(j * k + p)]);
+        ASSERT_EQ(rows[static_cast<std::size_t>(p * n + j)],
+                  w[static_cast<std::size_t>(j * k + p)]);
     }
     gemm_over_rows(pool, m, n, k, at.data(), m, rows.data(), n, again.data(), n);
     EXPECT_EQ(again, all);

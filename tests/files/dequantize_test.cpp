@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/files/gguf.hpp"
 
 #include "files_testing.hpp"
@@ -89,7 +90,8 @@ TEST(Dequantize, names_a_type_that_it_does_not_read) {
   const auto known = error_of([&] { dequantize(static_cast<GgmlType>(16), {}, out); });
   EXPECT_EQ(known.code(), Errc::not_available);
   EXPECT_NE(std::string(known.what()).find("got number 16, IQ2_XXS; allowed F32"),
-            std::string::npos) << known.what();
+            std::string::npos)
+      << known.what();
   const auto unknown = error_of([&] { dequantize(static_cast<GgmlType>(99), {}, out); });
   EXPECT_NE(std::string(unknown.what()).find("got number 99, unknown"), std::string::npos);
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tests of this room share: a folder of their own, files built byte by byte.
 #pragma once
 

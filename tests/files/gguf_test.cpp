@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/files/gguf.hpp"
 
 #include "gguf_testing.hpp"
@@ -40,8 +41,7 @@ TEST(Gguf, reads_every_kind_of_value) {
   EXPECT_EQ(file.metadata().at("array.i32"), GgufValue(std::vector<std::int64_t>{-1, 2, 3}));
   EXPECT_EQ(file.metadata().at("array.f32"), GgufValue(std::vector<double>{0.5, -0.25}));
   EXPECT_EQ(file.metadata().at("array.bool"), GgufValue(std::vector<bool>{true, false}));
-  EXPECT_EQ(file.metadata().at("array.string"),
-            GgufValue(std::vector<std::string>{"", "a", "\n"}));
+  EXPECT_EQ(file.metadata().at("array.string"), GgufValue(std::vector<std::string>{"", "a", "\n"}));
 }
 
 TEST(Gguf, reads_the_tensors_with_their_shapes_outermost_first) {

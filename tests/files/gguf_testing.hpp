@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // GGUF files built by hand, right or wrong.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files that were damaged at random or cut off: an error or a sound file, never a crash. Under the
 // sanitizers every byte that is looked at is checked.
 #include "gguf_testing.hpp"
@@ -73,12 +74,11 @@ TEST(HostileGguf, every_truncation_is_refused) {
   const auto file = Gguf::read(held(whole));
   std::size_t needed = 0;  // the writer pads the end, which nobody needs
   for (const auto& [name, tensor] : file.tensors()) {
-    const auto begin = std::search(whole.begin(), whole.end(),
-                                   reinterpret_cast<const char*>(tensor.bytes.data()),
-                                   reinterpret_cast<const char*>(tensor.bytes.data()) +
-                                       tensor.bytes.size());
-    needed = std::max(needed, static_cast<std::size_t>(begin - whole.begin()) +
-                                  tensor.bytes.size());
+    const auto begin =
+        std::search(whole.begin(), whole.end(), reinterpret_cast<const char*>(tensor.bytes.data()),
+                    reinterpret_cast<const char*>(tensor.bytes.data()) + tensor.bytes.size());
+    needed =
+        std::max(needed, static_cast<std::size_t>(begin - whole.begin()) + tensor.bytes.size());
   }
   ASSERT_LE(needed, whole.size());
   for (std::size_t size = 0; size < needed; ++size) {

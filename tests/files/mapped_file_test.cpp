@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/files/mapped_file.hpp"
 
 #include "files_testing.hpp"
@@ -48,11 +49,11 @@ TEST(MappedFile, outlives_a_replacement_of_its_file) {
 TEST(MappedFile, names_what_cannot_be_opened) {
   const TemporaryFolder folder;
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
-  for (const auto& [name, reason] : {std::pair{"missing", "No such file"}, {"", "folder"},
-                                     {"pipe", "not a regular file"}}) {
+  for (const auto& [name, reason] :
+       {std::pair{"missing", "No such file"}, {"", "folder"}, {"pipe", "not a regular file"}}) {
     const auto path = folder / name;
-    for (const auto& error : {error_of([&] { MappedFile::open(path); }),
-                              error_of([&] { read_text(path); })}) {
+    for (const auto& error :
+         {error_of([&] { MappedFile::open(path); }), error_of([&] { read_text(path); })}) {
       EXPECT_EQ(error.code(), Errc::io);
       EXPECT_NE(std::string(error.what()).find(path.string()), std::string::npos) << error.what();
       EXPECT_NE(std::string(error.what()).find(reason), std::string::npos) << error.what();

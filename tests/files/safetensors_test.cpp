@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/files/safetensors.hpp"
 
 #include "files_testing.hpp"
@@ -188,8 +189,7 @@ TEST(Safetensors, refuses_overlaps_gaps_rest_and_names_used_twice) {
   const auto one = tensor_entry("a", "[2]", "[0,8]");
   expect_header_refused("{" + one + "," + tensor_entry("b", "[2]", "[4,12]") + "}", 12,
                         {"'b'", "overlaps"});
-  expect_header_refused("{" + one + "," + tensor_entry("b", "[2]", "[0,8]") + "}", 8,
-                        {"overlaps"});
+  expect_header_refused("{" + one + "," + tensor_entry("b", "[2]", "[0,8]") + "}", 8, {"overlaps"});
   expect_header_refused("{" + one + "," + tensor_entry("b", "[1]", "[12,16]") + "}", 16,
                         {"'b'", "gap"});
   expect_header_refused("{" + one + "}", 9, {"1 bytes after the last tensor"});

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/decimal.hpp"
 #include "grade/expression.hpp"
 #include "xfer/error.hpp"
@@ -110,10 +111,23 @@ TEST(Expression, computes_like_python) {
 }
 
 TEST(Expression, refuses_everything_else) {
-  for (const char* text :
-       {"", " ", "x**2", "x* *2", "2x", "x y", "x/2", "x//2", "(x", "x)", "()", "x+", "*x", "%",
-        "min(x)", "min()", "min", "min(x y)", "max(,x)", "x,y", "z", "__import__('os')", "f(x)",
-        "07", "1_000", "1.5", "1e3", "0x10", "x;y", "x\ny", "x#y", "\xff", "x\xc2\xb2", "x if y"})
+  for (const char* text : {"",          " ",
+                           "x**2",      "x* *2",
+                           "2x",        "x y",
+                           "x/2",       "x//2",
+                           "(x",        "x)",
+                           "()",        "x+",
+                           "*x",        "%",
+                           "min(x)",    "min()",
+                           "min",       "min(x y)",
+                           "max(,x)",   "x,y",
+                           "z",         "__import__('os')",
+                           "f(x)",      "07",
+                           "1_000",     "1.5",
+                           "1e3",       "0x10",
+                           "x;y",       "x\ny",
+                           "x#y",       "\xff",
+                           "x\xc2\xb2", "x if y"})
     EXPECT_EQ(value_of(text), std::nullopt) << text;
   EXPECT_EQ(value_of(std::string_view("x\0", 2)), std::nullopt);
 }

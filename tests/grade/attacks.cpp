@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/grade/attacks.hpp"
 
 namespace xfer::grade {
@@ -103,7 +104,10 @@ for fd in os.listdir("/proc/1/fd"):
 }
 
 void add_memory_and_disk(std::vector<Attack>& all) {
-  all.push_back({"memory_bomb", C::fails, "x = []\nwhile True: x.append(bytearray(1 << 24))", {},
+  all.push_back({"memory_bomb",
+                 C::fails,
+                 "x = []\nwhile True: x.append(bytearray(1 << 24))",
+                 {},
                  "MemoryError"});
   all.push_back({"mapped_memory_bomb", C::fails, R"(
 import mmap
@@ -253,8 +257,8 @@ for name in "AS", "CPU", "NPROC", "FSIZE", "NOFILE", "CORE", "MEMLOCK":
 for number in 425, 321, 298, 323, 246, 248, 250, 304, 175, 169:
     assert libc.syscall(c_long(number), c_long(0), c_long(0), c_long(0)) == -1, number
 )"});
-  all.push_back({"calls_of_another_architecture", C::killed,
-                 "libc.syscall(c_long(0x40000000 + 39))"});
+  all.push_back(
+      {"calls_of_another_architecture", C::killed, "libc.syscall(c_long(0x40000000 + 39))"});
   all.push_back({"changing_the_clock_and_host_name", C::holds, R"(
 import time
 assert refused(time.clock_settime, time.CLOCK_REALTIME, 0) and refused(lambda: os.nice(-5))
@@ -279,16 +283,19 @@ for fd in range(20):
     try: os.write(fd, b"P\nP0\nP" + b"0" * 32 + b"\n")
     except OSError: pass
 os._exit(0)
-)", never});
+)",
+                 never});
   all.push_back({"forging_the_start", C::fails, R"(
 os.write(3, b"S\nS\nready\ndone 0\nX\n" * 100)
 os._exit(0)
-)", never});
+)",
+                 never});
   all.push_back({"flooding_the_verdict", C::fails, R"(
 try:
     for _ in range(3000): os.write(3, b"P" * 65536)
 finally: os._exit(0)
-)", never});
+)",
+                 never});
   all.push_back({"closing_the_verdict", C::exited, "os.close(3)", never});
   all.push_back({"monkey_patching_the_test", C::fails, R"(
 import builtins
@@ -299,7 +306,8 @@ os._exit = sys.exit = lambda *a: None
 os.write = lambda *a: 0
 sys.excepthook = lambda *a: None
 builtins.BaseException = builtins.SystemExit = Quiet
-)", never});
+)",
+                 never});
   all.push_back({"patching_the_interpreter_s_modules", C::fails, R"(
 import __main__, types
 for module in __main__, types, sys.modules["resource"], sys.modules["socket"]:
@@ -307,13 +315,15 @@ for module in __main__, types, sys.modules["resource"], sys.modules["socket"]:
         try: setattr(module, name, None)
         except (TypeError, AttributeError): pass
 sys.modules.clear()
-)", never});
+)",
+                 never});
   all.push_back({"tracing_the_test", C::fails, R"(
 def tracer(frame, event, arg):
     frame.f_trace_lines = False
     return tracer
 sys.settrace(tracer); sys.setprofile(tracer)
-)", never});
+)",
+                 never});
   all.push_back({"a_string_left_open", C::fails, "x = '''", never});
   all.push_back({"a_block_left_open", C::fails, "if False:\n  pass", never});
   all.push_back({"asking_for_the_answer", C::fails, "input('the answer? ')", never, "EOFError"});
@@ -321,17 +331,25 @@ sys.settrace(tracer); sys.setprofile(tracer)
 
 void add_time_and_output(std::vector<Attack>& all) {
   all.push_back({"endless_loop", C::killed, "while True: pass", {}, "out of processor time"});
-  all.push_back({"catastrophic_expression", C::killed, R"(
+  all.push_back({"catastrophic_expression",
+                 C::killed,
+                 R"(
 import re
 re.match("(a+)+$", "a" * 60 + "b")
-)", {}, "processor time"});
-  all.push_back({"many_busy_threads", C::killed, R"(
+)",
+                 {},
+                 "processor time"});
+  all.push_back({"many_busy_threads",
+                 C::killed,
+                 R"(
 import threading, hashlib
 def burn():
     while True: hashlib.sha256(bytes(1 << 20))
 for _ in range(8): threading.Thread(target=burn).start()
 threading.Event().wait()
-)", {}, "processor time"});
+)",
+                 {},
+                 "processor time"});
   all.push_back({"sleeping", C::timed_out, "import time; time.sleep(600)"});
   all.push_back({"ignoring_signals", C::timed_out, R"(
 import signal, time
@@ -341,8 +359,8 @@ for s in range(1, 65):
 while True: time.sleep(1)
 )"});
   all.push_back({"stopping_itself", C::timed_out, "import signal; os.kill(os.getpid(), 19)"});
-  all.push_back({"going_silent", C::timed_out,
-                 "import time; os.closerange(0, 1000); time.sleep(600)"});
+  all.push_back(
+      {"going_silent", C::timed_out, "import time; os.closerange(0, 1000); time.sleep(600)"});
   all.push_back({"threads_that_outlive", C::holds, R"(
 import atexit, threading, time
 def linger():

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What hostile programs try, as a table.
 #pragma once
 
@@ -11,11 +12,11 @@ namespace xfer::grade {
 
 /// What must become of an attack.
 enum class Containment {
-  holds,     ///< its own assertions describe the walls, and hold
-  fails,     ///< it ends, but never as completed
-  killed,    ///< by the kernel
-  timed_out, ///< when its wall time is over
-  exited,    ///< before its checks were done
+  holds,      ///< its own assertions describe the walls, and hold
+  fails,      ///< it ends, but never as completed
+  killed,     ///< by the kernel
+  timed_out,  ///< when its wall time is over
+  exited,     ///< before its checks were done
 };
 
 struct Attack {

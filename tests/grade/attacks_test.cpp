@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every attack is contained, and the next program on the same cage is unaffected.
 #include "tests/grade/attacks.hpp"
 
@@ -52,8 +53,7 @@ TEST_P(Contained, and_the_next_program_is_unaffected) {
   SandboxLimits limits = quick();
   limits.output_bytes = 8192;
   if (attack.containment == Containment::timed_out) limits.wall_time = 800ms;
-  const SandboxRun result =
-      Sandbox(limits).run({preamble + tools + attack.code, attack.checks});
+  const SandboxRun result = Sandbox(limits).run({preamble + tools + attack.code, attack.checks});
   SCOPED_TRACE(result.failure + "\n" + result.err.substr(0, 500));
   switch (attack.containment) {
     case Containment::holds: EXPECT_EQ(result.end, SandboxEnd::completed); break;

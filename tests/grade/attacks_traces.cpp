@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attacks on what a cage keeps for the next program.
 #include "tests/grade/attacks.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/error.hpp"
 #include "xfer/grade/grader.hpp"
 
@@ -29,16 +30,43 @@ bool strict(std::string_view text, const Example& example = question()) {
 }
 
 TEST(Choice, reads_letter_text_or_both) {
-  for (const char* text :
-       {"B", "b", " B.", "(B)", "B)", "**B**", "\"B\"", "B. Paris", "(B) Paris.", "B: Paris",
-        "Paris", "paris.", "The answer is B", "The answer is B.", "Answer: B", "answer: (b)",
-        "**Answer:** B", "The correct answer is (B) Paris.", "The answer is Paris.",
-        "the answer is paris", "Final answer: B) Paris", "The best option is B.",
-        "I choose B.", "I would go with option B", "So it must be ... I pick (B)",
-        "Thus, $\\boxed{B}$", "\\boxed{\\text{B}}", "\\boxed{\\text{(B) Paris}}", "#### B",
-        "It rains.\n\nAnswer:\nB", "The answer is therefore B.", "The answer is the option B.",
-        "Option (B) is correct.", "B is the right answer.", "London is in England.\nB",
-        "The answer to this question is: B", "The answer is \"Paris\", of course."})
+  for (const char* text : {"B",
+                           "b",
+                           " B.",
+                           "(B)",
+                           "B)",
+                           "**B**",
+                           "\"B\"",
+                           "B. Paris",
+                           "(B) Paris.",
+                           "B: Paris",
+                           "Paris",
+                           "paris.",
+                           "The answer is B",
+                           "The answer is B.",
+                           "Answer: B",
+                           "answer: (b)",
+                           "**Answer:** B",
+                           "The correct answer is (B) Paris.",
+                           "The answer is Paris.",
+                           "the answer is paris",
+                           "Final answer: B) Paris",
+                           "The best option is B.",
+                           "I choose B.",
+                           "I would go with option B",
+                           "So it must be ... I pick (B)",
+                           "Thus, $\\boxed{B}$",
+                           "\\boxed{\\text{B}}",
+                           "\\boxed{\\text{(B) Paris}}",
+                           "#### B",
+                           "It rains.\n\nAnswer:\nB",
+                           "The answer is therefore B.",
+                           "The answer is the option B.",
+                           "Option (B) is correct.",
+                           "B is the right answer.",
+                           "London is in England.\nB",
+                           "The answer to this question is: B",
+                           "The answer is \"Paris\", of course."})
     EXPECT_EQ(choice(text), "B") << text;
 }
 
@@ -55,9 +83,8 @@ TEST(Choice, does_not_take_quoted_options_for_an_answer) {
        {"", "I do not know.", "A) London\nB) Paris\nC) Rome, Italy\nD) the city of Bern",
         "(A) London (B) Paris (C) Rome, Italy (D) the city of Bern",
         "The options are:\nA. London\nB. Paris", "The answer choices are: A) London B) Paris",
-        "The answer is not B.", "The answer is none of these.",
-        "A train leaves London for Paris.", "The answer is a matter of taste.",
-        "Option B is wrong.", "London or Paris?"})
+        "The answer is not B.", "The answer is none of these.", "A train leaves London for Paris.",
+        "The answer is a matter of taste.", "Option B is wrong.", "London or Paris?"})
     EXPECT_EQ(choice(text), "") << text;
 }
 
@@ -141,8 +168,8 @@ TEST(Label, takes_the_longest_of_overlapping_labels) {
 }
 
 TEST(Label, refuses_examples_that_it_cannot_judge) {
-  for (const char* labels : {"", "[]", "{}", "[1]", "[\"yes\", \"Yes\"]", "[\"no\", \"maybe\"]",
-                             "[\"yes\", \" \"]"})
+  for (const char* labels :
+       {"", "[]", "{}", "[1]", "[\"yes\", \"Yes\"]", "[\"no\", \"maybe\"]", "[\"yes\", \" \"]"})
     EXPECT_THROW(label("yes", labelled("yes", labels)), Error) << labels;
 }
 
@@ -154,7 +181,9 @@ TEST(Number, finds_the_number) {
     return Grader::make("number")->grade(example, text).answer;
   };
   EXPECT_EQ(number("-2.18"), "-2.18");
-  EXPECT_EQ(number("\xe2\x88\x92" "2.18 log units"), "-2.18");
+  EXPECT_EQ(number("\xe2\x88\x92"
+                   "2.18 log units"),
+            "-2.18");
   EXPECT_EQ(number("The solubility is about -2.5 mol/L"), "-2.5");
   EXPECT_EQ(number("Of 3 values, the answer is 1,234.5."), "1234.5");
   EXPECT_EQ(number("answer: .5"), "0.5");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Verdicts on published answers; the files are not part of the project.
 #include "xfer/error.hpp"
 #include "xfer/grade/grader.hpp"

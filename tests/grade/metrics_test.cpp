@@ -1,5 +1,6 @@
-#include "xfer/error.hpp"
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/grade/metrics.hpp"
+#include "xfer/error.hpp"
 
 #include <gtest/gtest.h>
 
@@ -20,8 +21,8 @@ TEST(ChosenOption, compares_as_the_harness_does) {
   const Texts options = {"ab", "abcdefgh", "gr\xc3\xbc\xc3\x9f"};
   const OptionLogprobs all{given, alone, options};
   EXPECT_EQ(chosen_option(ChoiceScore::acc, all), 0U);
-  EXPECT_EQ(chosen_option(ChoiceScore::acc_norm, all), 1U);          // -2, -0.75, -1.25
-  EXPECT_EQ(chosen_option(ChoiceScore::acc_mutual_info, all), 1U);   // -3, -0.5, -2
+  EXPECT_EQ(chosen_option(ChoiceScore::acc_norm, all), 1U);         // -2, -0.75, -1.25
+  EXPECT_EQ(chosen_option(ChoiceScore::acc_mutual_info, all), 1U);  // -3, -0.5, -2
   const Numbers equal = {-2.0, -2.0};
   EXPECT_EQ(chosen_option(ChoiceScore::acc, {equal, {}, {}}), 0U) << "the first of equal ones";
   const Numbers impossible = {-std::numeric_limits<double>::infinity(), -3.0};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "grade/python_code.hpp"
 
 #include <gtest/gtest.h>

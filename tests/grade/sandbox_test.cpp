@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/grade/sandbox.hpp"
 
 #include "tests/grade/cage_fixture.hpp"
@@ -101,8 +102,8 @@ TEST_F(Sandboxed, stops_a_sleeper_by_wall_time) {
   SandboxLimits limits = quick();
   limits.wall_time = 400ms;
   const auto start = std::chrono::steady_clock::now();
-  const SandboxRun result = run("import time\nprint('on', flush=True)\ntime.sleep(600)", {},
-                                limits);
+  const SandboxRun result =
+      run("import time\nprint('on', flush=True)\ntime.sleep(600)", {}, limits);
   EXPECT_EQ(result.end, SandboxEnd::timed_out);
   EXPECT_EQ(result.failure, "timed out");
   EXPECT_EQ(result.out, "on\n");
@@ -127,8 +128,7 @@ TEST_F(Sandboxed, replaces_cages_that_were_killed) {
     for (pid_t pid = 0; children >> pid; ++killed) ::kill(pid, SIGKILL);
   }
   if (killed == 0) GTEST_SKIP() << "this kernel does not list the children of a process";
-  for (int i = 0; i < 3; ++i)
-    EXPECT_EQ(run("x = 1", {"assert x == 1"}).end, SandboxEnd::completed);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(run("x = 1", {"assert x == 1"}).end, SandboxEnd::completed);
 }
 
 TEST(Sandbox, refuses_limits_that_make_no_sense) {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Installs what is built into a fresh folder and uses it as programs of others would.
 #   cmake -D BUILD=<build folder> -D SOURCE=<project> -D WORK=<scratch folder> -P check.cmake
 foreach(variable BUILD SOURCE WORK)

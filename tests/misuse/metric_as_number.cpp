@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A metric may be undefined: it does not pass for a number.
 #include "xfer/transfer_metrics.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A bare list of tokens is not a request: how much to sample is to be said.
 #include "xfer/sampler.hpp"
 

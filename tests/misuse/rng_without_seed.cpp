@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random numbers come from a seed that the caller names.
 #include "xfer/rng.hpp"
 

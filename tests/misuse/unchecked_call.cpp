@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The checks of the interfaces cannot be gone round: what implementations override is private.
 #include "xfer/trainer.hpp"
 

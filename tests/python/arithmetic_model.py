@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A model that adds a little: what a trainer of reinforcement learning can start from.
 
 The embedded small model knows neither the layout of the cookbook's prompts nor how to answer at

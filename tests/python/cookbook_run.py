@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs one of the cookbook's trainers, unmodified, on the official SDK or on `xfer.tinker`.
 
 cookbook_run.py sdk|xfer sl|rl '<options as JSON>'

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A Hugging Face hub of one small dataset on 127.0.0.1, as `huggingface_hub` asks for it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pairs of mathematical answers: gold answers of MATH and GSM8K, and what became of them.
 
 The answers are read from the shared data folder; nothing of them is kept here. Each perturbation

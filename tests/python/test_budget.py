@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Money, parts and built-in studies, from the command line and from Python."""
 
 from __future__ import annotations

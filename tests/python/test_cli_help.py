@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Help, examples, completion, colours, suggestions and the doctor."""
 
 from __future__ import annotations

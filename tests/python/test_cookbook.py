@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """tinker-cookbook's supervised and RL trainers, unmodified, against `xfer serve`: to the end, and
 killed and started again; on the official SDK and on `xfer.tinker`."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trainers, samplers and backends written in Python: the plumbing, and `xfer.testing`."""
 
 from __future__ import annotations

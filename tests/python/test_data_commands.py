@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`xfer data`: what is here, what is in a file, and how to get what is not."""
 
 from __future__ import annotations

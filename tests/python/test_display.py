@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What notebooks show of each object: complete, escaped, without scripts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documents hold: their code runs or parses, their links lead somewhere."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The checks of a domain find what is wrong, and nothing where nothing is."""
 
 from __future__ import annotations

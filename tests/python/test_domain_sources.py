@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Domains of one's own from every source, and dataset files that only Python can open."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A study as a stream of events, and the methods of a study."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The examples run, and the README shows them as they are."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Findings of whole studies: matrices, hypotheses, tables, figures, imports, comparisons."""
 
 from __future__ import annotations

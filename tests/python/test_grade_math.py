@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """math_equal beside math-verify, on every gold answer of MATH and GSM8K and on changed ones."""
 
 from __future__ import annotations

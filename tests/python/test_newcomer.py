@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What somebody with the README alone gets: commands that exist, and ten lines that are a study."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The notebooks run in a real kernel, and so does what people do there: interrupt, run again."""
 
 from __future__ import annotations

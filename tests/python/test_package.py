@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What people do with a package: copy, pickle, fork, thread; and what it says when broken."""
 
 from __future__ import annotations

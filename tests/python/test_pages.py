@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page and the article as readers get them: in a browser, under a screen reader, on paper."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gold answers of every file in the shared data folder, read here by other code than xfer's.
 
 Each case opens the file and its family (the other splits beside it), reads the raw rows with

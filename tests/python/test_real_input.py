@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The study files of the examples, and the one on files that nobody here wrote, cut short."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Published models, loaded from GGUF, answer as `transformers` has them answer."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reinforcement learning raises the reward of the embedded model: on one domain in seconds, on
 every procedural domain in the long form (docs/quality.md)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Both readings of answers, choosing among options, grading again, own domains in studies."""
 
 from __future__ import annotations

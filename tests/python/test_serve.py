@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The server from Python, and `xfer serve`; the protocol itself is tested in C++."""
 
 from __future__ import annotations

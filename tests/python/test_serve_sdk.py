@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The official Tinker SDK, unmodified, against the server: a tour of everything it offers.
 
 Needs the extra `test-tinker`. Runs with SDK 0.38 and with 0.25, whose clients offer less.

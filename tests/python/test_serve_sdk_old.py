@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tour of the official SDK once more, with the oldest SDK that is supported."""
 
 from __future__ import annotations

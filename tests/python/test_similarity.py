@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Similarity of domains from Python and from the command line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """xfer.stats: reference values, and comparisons with SciPy, statsmodels and scikit-learn on random
 data. The values themselves are tested in tests/stats; here is what Python adds."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The type stub of the extension module says what is in it, no more and no less."""
 
 from __future__ import annotations

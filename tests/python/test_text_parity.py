@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Token for token the same as `tokenizers`, `transformers` and `tiktoken`.
 
 The packages are needed by these tests alone; what is not installed is skipped.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`xfer.tinker` against `xfer serve`: a script with its import line changed, and all that the
 clients offer."""
 

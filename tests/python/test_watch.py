@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Looking at runs from outside, and removing what they do not need."""
 
 from __future__ import annotations

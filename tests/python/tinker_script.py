@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fine-tunes on sums, samples and evaluates: a script as it is written for the hosted service.
 
 Called with the service's address and the model's name.

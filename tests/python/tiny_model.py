@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A Llama model of a few thousand weights, so that tests run in seconds and need no files."""
 
 from __future__ import annotations

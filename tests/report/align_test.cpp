@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/scores/align.hpp"
 
 #include "tests/support/results.hpp"
@@ -54,18 +55,18 @@ TEST(Align, puts_items_side_by_side_whatever_their_order) {
 TEST(Align, refuses_different_protocols_and_prints_both) {
   study::CellResult cell = two_arms();
   cell.evaluations[2].protocol_hash = "deadbeef";
-  expect_mentions(refusal(cell, Errc::run_mismatch),
-                  {"math -> code", "baseline has protocol 5f0c6a1b", "transfer (seed 1)",
-                   "deadbeef"});
+  expect_mentions(
+      refusal(cell, Errc::run_mismatch),
+      {"math -> code", "baseline has protocol 5f0c6a1b", "transfer (seed 1)", "deadbeef"});
 }
 
 TEST(Align, refuses_different_items_and_lists_them) {
   study::CellResult cell = two_arms();
   cell.evaluations[1].items.pop_back();
   cell.evaluations[1].items[0].item_id = "other";
-  expect_mentions(refusal(cell, Errc::run_mismatch),
-                  {"2 items only in baseline: code-000, code-039",
-                   "1 item only in transfer (seed 0): other"});
+  expect_mentions(
+      refusal(cell, Errc::run_mismatch),
+      {"2 items only in baseline: code-000, code-039", "1 item only in transfer (seed 0): other"});
 }
 
 TEST(Align, refuses_one_item_with_two_references) {

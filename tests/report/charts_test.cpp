@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/charts/chart.hpp"
 
 #include "tests/report/well_formed.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/scores/extraction.hpp"
 #include "tests/support/results.hpp"
 
@@ -16,8 +17,7 @@ study::CellResult cell(const std::string& target = "code") {
   return testing::make_cell(plan);
 }
 
-double value(const std::vector<TaskMetric>& metrics, Condition condition,
-             const std::string& name) {
+double value(const std::vector<TaskMetric>& metrics, Condition condition, const std::string& name) {
   for (const TaskMetric& m : metrics)
     if (m.condition == condition && m.name == name) {
       EXPECT_TRUE(m.value.defined()) << m.value.reason();

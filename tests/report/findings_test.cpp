@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole study: matrix, verdicts, hypotheses, findings, tables, import.
 #include "tests/report/well_formed.hpp"
 #include "tests/support/results.hpp"
@@ -43,16 +44,20 @@ study::StudyResult matrix_result() {
       plan.items = 120;
       plan.seeds = {0, 1, 2};
       const double transfer = after.at({source, target});
-      plan.accuracy = {{Condition::baseline, 0.4},          {Condition::transfer, transfer},
-                       {Condition::direct, 0.8},            {Condition::sequential, 0.85},
+      plan.accuracy = {{Condition::baseline, 0.4},
+                       {Condition::transfer, transfer},
+                       {Condition::direct, 0.8},
+                       {Condition::sequential, 0.85},
                        {Condition::format_control, 0.4}};
       plan.bits_per_byte = {{Condition::baseline, 1.0},
                             {Condition::transfer, 1.4 - transfer},
                             {Condition::direct, 0.5},
                             {Condition::sequential, 0.45},
                             {Condition::format_control, 1.0}};
-      if (result.cells.empty()) result = make_result(plan);
-      else result.cells.push_back(make_cell(plan));
+      if (result.cells.empty())
+        result = make_result(plan);
+      else
+        result.cells.push_back(make_cell(plan));
     }
   result.spec.pairs.clear();
   for (study::CellResult& cell : result.cells) {
@@ -242,8 +247,8 @@ stats::SimilarityTable similarity_table() {
   for (const stats::SimilarityMeasure& m : table.measures)
     for (const std::string& source : domains)
       for (const std::string& target : domains)
-        table.rows.push_back({source, target, m.name, stats::Value(next = std::fmod(next + 0.37,
-                                                                                    1.0))});
+        table.rows.push_back(
+            {source, target, m.name, stats::Value(next = std::fmod(next + 0.37, 1.0))});
   return table;
 }
 
@@ -270,14 +275,14 @@ TEST(SimilarityFile, is_read_or_refused) {
       R"({"domains": ["a", "b"], "primary": "m", "measures": [{"name": "m", "title": "M",
           "larger_is_closer": true, "directed": false, "direction_note": "", "basis": "text"}],
           "rows": [{"source": "a", "target": "b", "measure": "m", "value": )";
-  write(head + "0.5}, {\"source\": \"b\", \"target\": \"a\", \"measure\": \"m\", \"value\": null, "
-               "\"undefined\": \"too short\"}]}");
+  write(head +
+        "0.5}, {\"source\": \"b\", \"target\": \"a\", \"measure\": \"m\", \"value\": null, "
+        "\"undefined\": \"too short\"}]}");
   const stats::SimilarityTable table = read_similarity(folder);
   EXPECT_EQ(*table.find("a", "b", "m")->value.number(), 0.5);
   EXPECT_EQ(table.find("b", "a", "m")->value.reason(), "too short");
-  for (const std::string& bad :
-       {std::string("{"), std::string("[]"), std::string("{}"), head + "\"x\"}]}",
-        head + "1e999}]}", std::string(100000, '[')}) {
+  for (const std::string& bad : {std::string("{"), std::string("[]"), std::string("{}"),
+                                 head + "\"x\"}]}", head + "1e999}]}", std::string(100000, '[')}) {
     write(bad);
     EXPECT_THROW(read_similarity(folder), Error) << bad.substr(0, 40);
   }
@@ -338,8 +343,8 @@ TEST(Outputs, of_a_matrix_are_whole) {
   const Report report = make_report(matrix_result(), similarity_table());
   const std::string html = to_html(report);
   EXPECT_EQ(xml_problem(html), "");
-  for (const char* part : {"class=\"matrix\"", "Asymmetry: gain there", "Forgetting",
-                           "Hypotheses", "Recommendations", "heat-g3", "▼"})
+  for (const char* part : {"class=\"matrix\"", "Asymmetry: gain there", "Forgetting", "Hypotheses",
+                           "Recommendations", "heat-g3", "▼"})
     EXPECT_NE(html.find(part), std::string::npos) << part;
   const json j = json::parse(to_json(report));
   EXPECT_EQ(j["matrices"][0]["accuracy"].size(), 6U);
@@ -383,8 +388,7 @@ std::string latex_problem(const std::string& tex) {
     if (braces < 0) return "a brace closed too often";
     for (const std::string_view word : {"\\begin{", "\\end{"}) {
       if (tex.compare(i, word.size(), word) != 0) continue;
-      const std::string name =
-          tex.substr(i + word.size(), tex.find('}', i) - i - word.size());
+      const std::string name = tex.substr(i + word.size(), tex.find('}', i) - i - word.size());
       if (word == "\\begin{") {
         open.push_back(name);
       } else {

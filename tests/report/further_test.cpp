@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What held-out items, other wordings and other domains become in a report.
 #include "tests/report/well_formed.hpp"
 #include "tests/support/results.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/markup.hpp"
 
 #include "report/tables/format.hpp"
@@ -18,12 +19,15 @@ TEST(CleanText, keeps_valid_text) {
 }
 
 TEST(CleanText, replaces_what_is_not_utf8) {
-  EXPECT_EQ(clean_text("a\xff" "b"), "a\uFFFD" "b");
+  EXPECT_EQ(clean_text("a\xff"
+                       "b"),
+            "a\uFFFD"
+            "b");
   EXPECT_EQ(clean_text("\xc0\xaf"), "\uFFFD\uFFFD");            // overlong slash
   EXPECT_EQ(clean_text("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD");  // surrogate
   EXPECT_EQ(clean_text("\xf4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD");
-  EXPECT_EQ(clean_text("\xe2\x82"), "\uFFFD\uFFFD");            // cut short
-  EXPECT_EQ(clean_text("\xef\xbf\xbf"), "\uFFFD");              // noncharacter
+  EXPECT_EQ(clean_text("\xe2\x82"), "\uFFFD\uFFFD");  // cut short
+  EXPECT_EQ(clean_text("\xef\xbf\xbf"), "\uFFFD");    // noncharacter
 }
 
 TEST(CleanText, shows_control_characters) {

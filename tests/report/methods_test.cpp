@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reports of studies with reinforcement learning.
 #include "report/findings/reading.hpp"
 #include "report/tables/tables.hpp"
@@ -24,16 +25,20 @@ using testing::xml_problem;
 CellPlan supervised() {
   CellPlan plan;
   plan.items = 60;
-  plan.accuracy = {{Condition::baseline, 0.2}, {Condition::transfer, 0.5},
-                   {Condition::direct, 0.7}, {Condition::format_control, 0.3}};
+  plan.accuracy = {{Condition::baseline, 0.2},
+                   {Condition::transfer, 0.5},
+                   {Condition::direct, 0.7},
+                   {Condition::format_control, 0.3}};
   return plan;
 }
 
 CellPlan reinforced() {
   CellPlan plan = supervised();
   plan.method = Method::rl;
-  plan.accuracy = {{Condition::baseline, 0.2},      {Condition::transfer, 0.6},
-                   {Condition::direct, 0.65},       {Condition::format_reward, 0.25},
+  plan.accuracy = {{Condition::baseline, 0.2},
+                   {Condition::transfer, 0.6},
+                   {Condition::direct, 0.65},
+                   {Condition::format_reward, 0.25},
                    {Condition::random_reward, 0.2}};
   return plan;
 }
@@ -41,9 +46,9 @@ CellPlan reinforced() {
 study::StudyResult two_methods() {
   study::StudyResult result = make_result(supervised());
   result.spec.methods = {Method::sl, Method::rl};
-  result.spec.conditions = {Condition::baseline,       Condition::transfer,
-                            Condition::direct,         Condition::format_control,
-                            Condition::format_reward,  Condition::random_reward};
+  result.spec.conditions = {Condition::baseline,      Condition::transfer,
+                            Condition::direct,        Condition::format_control,
+                            Condition::format_reward, Condition::random_reward};
   result.cells.push_back(make_cell(reinforced()));
   study::LegSummary leg;
   leg.key = std::string(64, 'b');
@@ -156,9 +161,8 @@ TEST(MethodReport, a_zero_step_that_differs_on_one_item_is_told) {
   study::StudyResult result = make_result(plan);
   const auto differences = [&] { return make_report(result).cells[0].zero_step_differences; };
   auto& evaluations = result.cells[0].evaluations;
-  const auto base = std::find_if(evaluations.begin(), evaluations.end(), [](const auto& e) {
-    return e.condition == Condition::baseline;
-  });
+  const auto base = std::find_if(evaluations.begin(), evaluations.end(),
+                                 [](const auto& e) { return e.condition == Condition::baseline; });
   for (study::EvaluationResult& e : evaluations)
     if (e.condition == Condition::zero_step) e.items = base->items;
   EXPECT_EQ(differences(), 0);

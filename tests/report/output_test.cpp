@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/report/well_formed.hpp"
 #include "tests/support/results.hpp"
 #include "xfer/error.hpp"
@@ -22,12 +23,12 @@ using testing::xml_problem;
 study::StudyResult small_result() {
   CellPlan plan;
   plan.items = 60;
-  plan.accuracy = {{Condition::baseline, 0.2},   {Condition::transfer, 0.5},
-                   {Condition::direct, 0.7},     {Condition::sequential, 0.75},
-                   {Condition::joint, 0.6},      {Condition::format_control, 0.45}};
-  plan.bits_per_byte = {{Condition::baseline, 1.0},   {Condition::transfer, 0.95},
-                        {Condition::direct, 0.5},     {Condition::sequential, 0.45},
-                        {Condition::joint, 0.6},      {Condition::format_control, 0.96}};
+  plan.accuracy = {{Condition::baseline, 0.2}, {Condition::transfer, 0.5},
+                   {Condition::direct, 0.7},   {Condition::sequential, 0.75},
+                   {Condition::joint, 0.6},    {Condition::format_control, 0.45}};
+  plan.bits_per_byte = {{Condition::baseline, 1.0}, {Condition::transfer, 0.95},
+                        {Condition::direct, 0.5},   {Condition::sequential, 0.45},
+                        {Condition::joint, 0.6},    {Condition::format_control, 0.96}};
   study::StudyResult result = make_result(plan);
   for (study::EvaluationResult& e : result.cells[0].evaluations)
     for (study::ItemResult& item : e.items) {
@@ -100,9 +101,9 @@ TEST(Json, holds_the_documented_keys) {
   const json& cell = j["cells"][0];
   EXPECT_EQ(cell["source"], "math");
   for (const char* score : {"accuracy", "bits_per_byte", "bits_per_byte_after_first"})
-    for (const char* metric : {"gain", "gain_above_control", "ceiling", "efficiency",
-                               "relative_transfer", "sequential_over_direct",
-                               "joint_over_direct"}) {
+    for (const char* metric :
+         {"gain", "gain_above_control", "ceiling", "efficiency", "relative_transfer",
+          "sequential_over_direct", "joint_over_direct"}) {
       const json& m = cell["metrics"][score][metric];
       EXPECT_TRUE(m.contains("undefined") ||
                   (m["lower"].is_number() && m["value"].is_number() && m["upper"].is_number()))

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/findings/reading.hpp"
 
 #include <gtest/gtest.h>
@@ -10,8 +11,8 @@ CellReport clear_transfer() {
   CellReport cell;
   cell.source = "math";
   cell.target = "code";
-  for (const Condition c : {Condition::baseline, Condition::transfer, Condition::direct,
-                            Condition::format_control}) {
+  for (const Condition c :
+       {Condition::baseline, Condition::transfer, Condition::direct, Condition::format_control}) {
     ConditionSummary summary;
     summary.condition = c;
     summary.seeds = c == Condition::baseline ? 1 : 2;
@@ -44,25 +45,26 @@ void expect_says(const std::string& text, const std::vector<std::string>& parts)
 
 void expect_never_says(const std::string& text, const std::vector<std::string>& parts) {
   for (const std::string& part : parts)
-    EXPECT_EQ(text.find(part), std::string::npos) << "should not be said: " << part
-                                                  << "\nin: " << text;
+    EXPECT_EQ(text.find(part), std::string::npos)
+        << "should not be said: " << part << "\nin: " << text;
 }
 
 TEST(Reading, of_a_clear_transfer) {
   CellReport cell = clear_transfer();
-  EXPECT_EQ(read(cell),
-            "Training on math raised accuracy on code from 22.0% to 34.3%, a Transfer Gain of "
-            "+12.3 points [8.1, 16.4] (95% interval over 2 seeds and 300 items); the interval "
-            "excludes zero. The format control (the same prompts, of the answers only their form) alone "
-            "gains +3.3 points, 27% of that; +9.0 points [5.0, 13.0] remain above it, so the gain "
-            "is more than answer habit. Bits per byte of the reference answers after their first "
-            "token, a score that leaves out the choice of style, fell by 0.051 [0.040, 0.062], "
-            "and end 0.030 [0.020, 0.040] below the format control: this agrees that "
-            "something beyond style carried over. Transfer Efficiency is 45% [30, 61] of what the "
-            "same training on code itself gains (+27.3 points [22.0, 33.0]). The sequential "
-            "run (math, then code) cannot be told apart from training on code alone (+1.0 points "
-            "[−2.0, 4.1]); the joint run (an even mixture) is lower than it by 5.0 points "
-            "[2.0, 8.0].");
+  EXPECT_EQ(
+      read(cell),
+      "Training on math raised accuracy on code from 22.0% to 34.3%, a Transfer Gain of "
+      "+12.3 points [8.1, 16.4] (95% interval over 2 seeds and 300 items); the interval "
+      "excludes zero. The format control (the same prompts, of the answers only their form) alone "
+      "gains +3.3 points, 27% of that; +9.0 points [5.0, 13.0] remain above it, so the gain "
+      "is more than answer habit. Bits per byte of the reference answers after their first "
+      "token, a score that leaves out the choice of style, fell by 0.051 [0.040, 0.062], "
+      "and end 0.030 [0.020, 0.040] below the format control: this agrees that "
+      "something beyond style carried over. Transfer Efficiency is 45% [30, 61] of what the "
+      "same training on code itself gains (+27.3 points [22.0, 33.0]). The sequential "
+      "run (math, then code) cannot be told apart from training on code alone (+1.0 points "
+      "[−2.0, 4.1]); the joint run (an even mixture) is lower than it by 5.0 points "
+      "[2.0, 8.0].");
   EXPECT_EQ(cell.finding, Finding::transfer);
 }
 
@@ -72,13 +74,12 @@ TEST(Reading, of_answer_habit_says_so) {
   cell.bits_per_byte_after_first.gain_above_control = Estimate{0.002, -0.004, 0.008};
   const std::string text = read(cell);
   EXPECT_EQ(cell.finding, Finding::answer_habit);
-  expect_says(text, {"alone gains +11.8 points, 96% of that",
-                     "+0.5 points [−2.0, 3.0], is not distinguishable from zero",
-                     "Most of the gain is therefore answer habit, the style",
-                     "not a skill carried over",
-                     "at most 3.0 points of skill",
-                     "this agrees that no skill beyond style has been shown",
-                     "this counts the answer habit as gain", "start from a model"});
+  expect_says(
+      text, {"alone gains +11.8 points, 96% of that",
+             "+0.5 points [−2.0, 3.0], is not distinguishable from zero",
+             "Most of the gain is therefore answer habit, the style", "not a skill carried over",
+             "at most 3.0 points of skill", "this agrees that no skill beyond style has been shown",
+             "this counts the answer habit as gain", "start from a model"});
   expect_never_says(text, {"more than answer habit", "something beyond style carried over"});
   expect_says(cell.headline, {"+12.3 points [8.1, 16.4]", "answer habit"});
 }
@@ -102,8 +103,8 @@ TEST(Reading, of_habit_claims_no_more_than_the_interval) {
 TEST(Reading, of_a_control_that_beats_transfer) {
   CellReport cell = clear_transfer();
   cell.accuracy.gain_above_control = Estimate{-0.04, -0.06, -0.02};
-  expect_says(read(cell), {"133% of that, and ends above the transfer run",
-                           "no skill from the source shows"});
+  expect_says(read(cell),
+              {"133% of that, and ends above the transfer run", "no skill from the source shows"});
   EXPECT_EQ(cell.finding, Finding::answer_habit);
 }
 
@@ -172,9 +173,9 @@ TEST(Reading, of_negative_transfer) {
   cell.bits_per_byte_after_first.gain = Estimate{-0.02, -0.03, -0.01};
   const std::string text = read(cell);
   EXPECT_EQ(cell.finding, Finding::loss);
-  expect_says(text, {"lowered accuracy", "−9.2 points [−13.0, −5.0]", "negative transfer",
-                     "not only one of style", "rose by 0.020 [0.010, 0.030]",
-                     "agrees with accuracy"});
+  expect_says(text,
+              {"lowered accuracy", "−9.2 points [−13.0, −5.0]", "negative transfer",
+               "not only one of style", "rose by 0.020 [0.010, 0.030]", "agrees with accuracy"});
 }
 
 TEST(Reading, without_a_control_claims_no_skill) {
@@ -230,7 +231,8 @@ TEST(Warnings, name_what_is_wrong_and_how_much) {
   cell.conditions[2].truncated_rate = 0.3;
   cell.conditions[2].accuracy = Estimate{0.97, 0.95, 0.99};
   std::string all;
-  for (const std::string& warning : find_warnings(cell, spec, static_cast<int>(spec.seeds.size()))) all += warning + "\n";
+  for (const std::string& warning : find_warnings(cell, spec, static_cast<int>(spec.seeds.size())))
+    all += warning + "\n";
   expect_says(all, {"(transfer 5.1%)", "(direct 30.0%)", "no complete evaluation of joint",
                     "transfer has 2", "of 3 planned seeds", "Floor: the baseline scores 2.0%",
                     "Ceiling: direct scores 97.0%"});

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How answers were read, drawn answers, and scores with and without overlapping test items.
 #include "tests/report/well_formed.hpp"
 #include "tests/support/results.hpp"
@@ -129,8 +130,8 @@ TEST(PassAtK, is_the_unbiased_estimate_over_items_and_seeds) {
   EXPECT_LT(interval.lower, expected - 0.05);
   EXPECT_GT(interval.upper, expected + 0.05);
   const Table table = pass_at_k_table(cell);
-  EXPECT_EQ(table.head, (std::vector<std::string>{"Condition", "pass@1", "pass@2", "pass@5",
-                                                  "pass@10"}));
+  EXPECT_EQ(table.head,
+            (std::vector<std::string>{"Condition", "pass@1", "pass@2", "pass@5", "pass@10"}));
   ASSERT_EQ(table.rows.size(), 3U);
   const json document = json::parse(to_json(report));
   EXPECT_EQ(document.at("cells").at(0).at("scoring").at("pass_at_k").at(3).at("k"), 10);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/support/results.hpp"
 #include "xfer/error.hpp"
 #include "xfer/report/report.hpp"
@@ -22,12 +23,12 @@ double value(const Metric& metric) {
 CellPlan five_conditions() {
   CellPlan plan;
   plan.items = 60;
-  plan.accuracy = {{Condition::baseline, 0.2},   {Condition::transfer, 0.5},
-                   {Condition::direct, 0.7},     {Condition::sequential, 0.8},
-                   {Condition::joint, 0.6},      {Condition::format_control, 0.25}};
-  plan.bits_per_byte = {{Condition::baseline, 1.0},   {Condition::transfer, 0.8},
-                        {Condition::direct, 0.5},     {Condition::sequential, 0.45},
-                        {Condition::joint, 0.6},      {Condition::format_control, 0.98}};
+  plan.accuracy = {{Condition::baseline, 0.2}, {Condition::transfer, 0.5},
+                   {Condition::direct, 0.7},   {Condition::sequential, 0.8},
+                   {Condition::joint, 0.6},    {Condition::format_control, 0.25}};
+  plan.bits_per_byte = {{Condition::baseline, 1.0}, {Condition::transfer, 0.8},
+                        {Condition::direct, 0.5},   {Condition::sequential, 0.45},
+                        {Condition::joint, 0.6},    {Condition::format_control, 0.98}};
   return plan;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small judge of XML well-formedness, enough for what the report writes.
 #pragma once
 

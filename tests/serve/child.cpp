@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Serves the embedded model from a folder until it is killed: `serve_child FOLDER PORT`. Says
 // "ready" on its output.
 #include "xfer/serve/server.hpp"

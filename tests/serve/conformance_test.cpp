@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Trainer and the Sampler of the project's client, over the real server.
 #include "tests/serve/serve_testing.hpp"
 #include "tests/support/sampler_conformance.hpp"
@@ -13,7 +14,7 @@ using serve::testing::small_model;
 /// One server for all of them. It ends with the tests, not with the program's statics: OpenSSL has
 /// cleaned up by then, and what the server's threads hold of it would leak.
 class SharedServer : public ::testing::Environment {
- public:
+public:
   void TearDown() override {
     server_.reset();
     folder_.reset();
@@ -30,14 +31,14 @@ class SharedServer : public ::testing::Environment {
     return server_->url();
   }
 
- private:
+private:
   std::unique_ptr<serve::testing::TemporaryFolder> folder_;
   std::unique_ptr<serve::Server> server_;
 };
 
 // gtest owns it.
-SharedServer* const shared_server = static_cast<SharedServer*>(
-    ::testing::AddGlobalTestEnvironment(new SharedServer));  // NOLINT(cppcoreguidelines-owning-memory)
+SharedServer* const shared_server = static_cast<SharedServer*>(::testing::AddGlobalTestEnvironment(
+    new SharedServer));  // NOLINT(cppcoreguidelines-owning-memory)
 
 TrainerUnderTest remote_trainer() {
   LoraConfig lora;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The conformance card: clean for our server, and of faulty ones each fault is found.
 #include "tests/serve/serve_testing.hpp"
 #include "tests/tinker/scripted_server.hpp"
@@ -47,11 +48,10 @@ protected:
   ServerReply pass_on(const Fault& fault, ServerRequest request) {
     const std::string endpoint = request.target.substr(std::string("/api/v1/").size());
     if (fault.before) fault.before(endpoint, request);
-    const std::map<std::string, Method> methods = {
-        {"GET", Method::get},
-        {"POST", Method::post},
-        {"PUT", Method::put},
-        {"DELETE", Method::del}};
+    const std::map<std::string, Method> methods = {{"GET", Method::get},
+                                                   {"POST", Method::post},
+                                                   {"PUT", Method::put},
+                                                   {"DELETE", Method::del}};
     HttpRequest sent(methods.at(request.method), request.target);
     sent.body = request.body;
     if (!sent.body.empty()) sent.content_type = request.headers["content-type"];
@@ -208,9 +208,8 @@ TEST_F(Doctor, finds_faults_of_the_wire) {
   expect_found("sessions", broken);
   expect_found("sample ids",
                answer_fault("asample", [](Json& answer) { answer.erase("sample_sequence_ids"); }));
-  expect_found("model information", answer_fault("get_info", [](Json& answer) {
-                 answer["lora_rank"] = 32;
-               }));
+  expect_found("model information",
+               answer_fault("get_info", [](Json& answer) { answer["lora_rank"] = 32; }));
   Fault forgetful;
   const auto delivered = std::make_shared<std::set<std::string>>();
   forgetful.after = [delivered](const std::string& endpoint, const ServerRequest& request,
@@ -231,9 +230,11 @@ TEST_F(Doctor, finds_faults_of_errors) {
       reply.status = 500;
   };
   expect_found("errors", crash);
-  expect_found("errors", answer_fault("retrieve_future", [&](Json& answer) {
-                 if (is_failure(answer)) answer["category"] = "server";
-               }),
+  expect_found("errors",
+               answer_fault("retrieve_future",
+                            [&](Json& answer) {
+                              if (is_failure(answer)) answer["category"] = "server";
+                            }),
                "'user'");
 }
 
@@ -254,19 +255,20 @@ TEST_F(Doctor, finds_faults_of_order) {
 }
 
 TEST_F(Doctor, finds_faults_of_checkpoints) {
-  expect_found("optimizer state", request_fault("load_weights", [](Json& body) {
-                 body["optimizer"] = false;
-               }));
+  expect_found("optimizer state",
+               request_fault("load_weights", [](Json& body) { body["optimizer"] = false; }));
   expect_found("checkpoints", answer_fault("training_runs/", [](Json& answer) {
                  if (answer.contains("checkpoints")) answer["checkpoints"] = Json::array();
                }));
 }
 
 TEST_F(Doctor, finds_faults_of_adapters) {
-  expect_found("LoRA flags", request_fault("create_model", [](Json& body) {
-                 for (const char* flag : {"train_attn", "train_mlp", "train_unembed"})
-                   body["lora_config"][flag] = true;
-               }),
+  expect_found("LoRA flags",
+               request_fault("create_model",
+                             [](Json& body) {
+                               for (const char* flag : {"train_attn", "train_mlp", "train_unembed"})
+                                 body["lora_config"][flag] = true;
+                             }),
                "train_mlp");
   int samples = 0;
   expect_found("adapter at step 0", sample_fault([&samples](tinker::SampleResponse& response) {
@@ -292,9 +294,8 @@ TEST_F(Doctor, finds_faults_of_sampling) {
   expect_found("seeds", request_fault("asample", [&count](Json& body) {
                  body["sampling_params"]["seed"] = ++count;
                }));
-  expect_found("seeds", request_fault("asample", [](Json& body) {
-                 body["sampling_params"]["seed"] = 1;
-               }));
+  expect_found("seeds",
+               request_fault("asample", [](Json& body) { body["sampling_params"]["seed"] = 1; }));
   expect_found("truncation", request_fault("asample", [](Json& body) {
                  auto& most = body["sampling_params"]["max_tokens"];
                  most = most.get<int>() + 3;
@@ -313,9 +314,9 @@ TEST_F(Doctor, finds_faults_of_sampling) {
 }
 
 TEST_F(Doctor, tells_what_is_not_offered_from_what_is_wrong) {
-  EXPECT_EQ(examine("top log-probabilities", request_fault("asample", [](Json& body) {
-                      body["topk_sample_logprobs"] = 0;
-                    })).verdict,
+  EXPECT_EQ(examine("top log-probabilities",
+                    request_fault("asample", [](Json& body) { body["topk_sample_logprobs"] = 0; }))
+                .verdict,
             Finding::Verdict::not_offered);
   Fault old;
   old.after = [](const std::string&, const ServerRequest& request, ServerReply& reply) {

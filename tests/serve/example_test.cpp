@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The example program of the client, against a server of this process.
 #include "serve_testing.hpp"
 

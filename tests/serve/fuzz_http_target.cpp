@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/http.hpp"
 #include "tests/tinker/fuzz_target.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mutated requests, over real connections: none harms the server or what another account does
 // there.
 #include "tests/serve/serve_testing.hpp"
@@ -156,7 +157,8 @@ TEST_F(FuzzServer, mutated_requests_harm_nobody) {
   const auto expected = run_blocking(trainer->forward(ForwardBackwardRequest(batch())));
   const std::string question = Json({{"request_id", forward_backward(model, 5)}}).dump();
   auto response = send(tinker::Method::post, "retrieve_future", question);
-  for (int asked = 1; asked < 1'000 && response.body.find("try_again") != std::string::npos; ++asked)
+  for (int asked = 1; asked < 1'000 && response.body.find("try_again") != std::string::npos;
+       ++asked)
     response = send(tinker::Method::post, "retrieve_future", question);
   EXPECT_EQ(tinker::decode_forward_backward_output(response.body).metrics.at("loss:sum"),
             expected.metrics.at("loss:sum"));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Clients that mean ill, or do not know better.
 #include "tests/serve/serve_testing.hpp"
 #include "tinker/wire/zstd_body.hpp"
@@ -65,49 +66,58 @@ TEST_F(Hostile, an_account_neither_sees_nor_harms_another) {
       result(post("save_weights", {{"model_id", model}, {"seq_id", 2}, {"path", "w"}})
                  .at("request_id"))
           .at("path");
-  const std::string sampler = post("create_sampling_session", {{"session_id", session},
-                                                               {"sampling_session_seq_id", 0},
-                                                               {"base_model", "small"}})
-                                  .at("sampling_session_id");
+  const std::string sampler =
+      post("create_sampling_session",
+           {{"session_id", session}, {"sampling_session_seq_id", 0}, {"base_model", "small"}})
+          .at("sampling_session_id");
   const std::string own = new_session("tml-other");
   const auto other = [&](const std::string& endpoint, const Json& body) {
     return status_of(Method::post, endpoint, body, "tml-other");
   };
   EXPECT_EQ(other("session_heartbeat", {{"session_id", session}}), 404);
   EXPECT_EQ(other("sessions/" + session + "/finish", Json::object()), 404);
-  EXPECT_EQ(other("create_model", {{"session_id", session}, {"model_seq_id", 3},
-                                   {"base_model", "small"}}), 404);
+  EXPECT_EQ(other("create_model",
+                  {{"session_id", session}, {"model_seq_id", 3}, {"base_model", "small"}}),
+            404);
   EXPECT_EQ(other("get_info", {{"model_id", model}}), 404);
-  EXPECT_EQ(other("optim_step", {{"model_id", model}, {"seq_id", 3},
-                                 {"adam_params", Json::object()}}), 404);
+  EXPECT_EQ(
+      other("optim_step", {{"model_id", model}, {"seq_id", 3}, {"adam_params", Json::object()}}),
+      404);
   EXPECT_EQ(other("retrieve_future", {{"request_id", future}}), 410);
-  EXPECT_EQ(other("create_sampling_session", {{"session_id", own}, {"sampling_session_seq_id", 0},
-                                              {"model_path", saved}}), 404);
-  EXPECT_EQ(other("load_weights", {{"session_id", own}, {"model_seq_id", 0}, {"path", saved},
-                                   {"optimizer", true}}), 404);
+  EXPECT_EQ(other("create_sampling_session",
+                  {{"session_id", own}, {"sampling_session_seq_id", 0}, {"model_path", saved}}),
+            404);
+  EXPECT_EQ(other("load_weights",
+                  {{"session_id", own}, {"model_seq_id", 0}, {"path", saved}, {"optimizer", true}}),
+            404);
   EXPECT_EQ(other("weights_info", {{"tinker_path", saved}}), 404);
-  EXPECT_EQ(other("asample", {{"sampling_session_id", sampler}, {"seq_id", 0},
-                              {"prompt", {{"chunks", Json::array()}}}}), 404);
+  EXPECT_EQ(other("asample", {{"sampling_session_id", sampler},
+                              {"seq_id", 0},
+                              {"prompt", {{"chunks", Json::array()}}}}),
+            404);
   const auto rest = [&](Method method, const std::string& path) {
     return status_of(method, path, nullptr, "tml-other");
   };
   const std::string run = "training_runs/" + model;
-  for (const std::string& path : {run, run + "/checkpoints", "sessions/" + session,
-                                  "samplers/" + sampler})
+  for (const std::string& path :
+       {run, run + "/checkpoints", "sessions/" + session, "samplers/" + sampler})
     EXPECT_EQ(rest(Method::get, path), 404) << path;
   EXPECT_EQ(rest(Method::del, run + "/checkpoints/weights/w"), 404);
   EXPECT_EQ(rest(Method::post, run + "/checkpoints/weights/w/publish"), 404);
   EXPECT_TRUE(Json::parse(send(Method::get, "training_runs", "", "tml-other").body)
-                  .at("training_runs").empty());
+                  .at("training_runs")
+                  .empty());
   EXPECT_TRUE(Json::parse(send(Method::get, "checkpoints", "", "tml-other").body)
-                  .at("checkpoints").empty());
+                  .at("checkpoints")
+                  .empty());
   EXPECT_TRUE(result(optim_step(model, 3)).contains("metrics"));
 
   // Published ones may be used, but not changed.
   EXPECT_EQ(send(Method::post, run + "/checkpoints/weights/w/publish").status, 200);
   EXPECT_EQ(other("weights_info", {{"tinker_path", saved}}), 200);
-  EXPECT_EQ(other("load_weights", {{"session_id", own}, {"model_seq_id", 0}, {"path", saved},
-                                   {"optimizer", true}}), 200);
+  EXPECT_EQ(other("load_weights",
+                  {{"session_id", own}, {"model_seq_id", 0}, {"path", saved}, {"optimizer", true}}),
+            200);
   EXPECT_EQ(rest(Method::del, run + "/checkpoints/weights/w"), 404);
 }
 
@@ -157,23 +167,23 @@ TEST_F(Hostile, malformed_batches_are_refused) {
 TEST_F(Hostile, names_do_not_leave_the_folder) {
   const std::string model = new_model(new_session());
   int seq = 0;
-  for (const char* name : {"../../escape", "..", ".", "/etc/x", "a/b", "", ".hidden", "a\\b",
-                           "n\nl", "\xc3\xa9"}) {
+  for (const char* name :
+       {"../../escape", "..", ".", "/etc/x", "a/b", "", ".hidden", "a\\b", "n\nl", "\xc3\xa9"}) {
     const Json failed =
         result(post("save_weights", {{"model_id", model}, {"seq_id", ++seq}, {"path", name}})
                    .at("request_id"));
     EXPECT_EQ(failed.value("category", ""), "user") << name << failed;
   }
-  for (const char* path : {"tinker://../weights/x", "tinker://a/../../x", "/etc/passwd", "",
-                           "tinker://" })
+  for (const char* path :
+       {"tinker://../weights/x", "tinker://a/../../x", "/etc/passwd", "", "tinker://"})
     EXPECT_GE(send(Method::post, "weights_info", Json({{"tinker_path", path}}).dump()).status, 400)
         << path;
   expect_alive();
 }
 
 TEST_F(Hostile, unknown_addresses_and_methods_are_refused) {
-  for (const char* path : {"nothing", "training_runs/a/b/c/d/e/f/g", "sessions/a/b/c",
-                           "samplers", "client/other", "training_runs/x/checkpoints/weights/y"})
+  for (const char* path : {"nothing", "training_runs/a/b/c/d/e/f/g", "sessions/a/b/c", "samplers",
+                           "client/other", "training_runs/x/checkpoints/weights/y"})
     EXPECT_EQ(send(Method::get, path).status, 404) << path;
   EXPECT_EQ(send(Method::put, "training_runs").status, 405);
   EXPECT_EQ(exchange(url(), tinker::HttpRequest(Method::get, "/elsewhere")).status, 404);
@@ -226,8 +236,9 @@ TEST_F(Hostile, a_client_that_goes_away_leaves_the_rest_alone) {
   const std::string model = new_model(new_session());
   const std::string held = optim_step(model, 2);
   const std::string body = Json({{"request_id", held}}).dump();
-  const std::string poll = "POST /api/v1/retrieve_future HTTP/1.1\r\nContent-Length: " +
-                           std::to_string(body.size()) + "\r\n\r\n" + body;
+  const std::string poll =
+      "POST /api/v1/retrieve_future HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) +
+      "\r\n\r\n" + body;
   for (int i = 0; i < 5; ++i) {
     std::thread([poll, port = server().port()] {
       boost::asio::io_context loop(1);
@@ -242,10 +253,10 @@ TEST_F(Hostile, a_client_that_goes_away_leaves_the_rest_alone) {
 
 TEST_F(Hostile, senseless_samples_fail_as_the_users) {
   const std::string session = new_session();
-  const std::string sampler = post("create_sampling_session", {{"session_id", session},
-                                                               {"sampling_session_seq_id", 0},
-                                                               {"base_model", "small"}})
-                                  .at("sampling_session_id");
+  const std::string sampler =
+      post("create_sampling_session",
+           {{"session_id", session}, {"sampling_session_seq_id", 0}, {"base_model", "small"}})
+          .at("sampling_session_id");
   const Json good = {{"sampling_session_id", sampler},
                      {"num_samples", 1},
                      {"prompt", {{"chunks", {{{"tokens", {1, 2}}}}}}},
@@ -270,11 +281,14 @@ TEST_F(Hostile, senseless_samples_fail_as_the_users) {
   expect_user_error({{"sampling_params", {{"top_p", 0}}}});
   expect_user_error({{"topk_prompt_logprobs", 1'000'000}});
   expect_user_error({{"topk_sample_logprobs", -1}});
+  expect_user_error(
+      {{"target_prompt_logprobs", {{"data", {1, 2, 3}}, {"dtype", "int64"}, {"shape", {3, 1}}}}});
   expect_user_error({{"target_prompt_logprobs",
-                      {{"data", {1, 2, 3}}, {"dtype", "int64"}, {"shape", {3, 1}}}}});
-  expect_user_error({{"target_prompt_logprobs",
-                      {{"data", {1}}, {"dtype", "int64"}, {"shape", {1, 2'000'000'000}},
-                       {"sparse_crow_indices", {0, 1}}, {"sparse_col_indices", {0}}}}});
+                      {{"data", {1}},
+                       {"dtype", "int64"},
+                       {"shape", {1, 2'000'000'000}},
+                       {"sparse_crow_indices", {0, 1}},
+                       {"sparse_col_indices", {0}}}}});
   EXPECT_EQ(send(Method::post, "asample", good.dump()).status, 400);  // no number
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "serve/accounts.hpp"
 #include "serve/http.hpp"
 #include "xfer/error.hpp"

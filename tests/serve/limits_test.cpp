@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Nothing grows beyond its limit, and what has run out goes.
 #include "serve/byte_budget.hpp"
 #include "serve/futures.hpp"
@@ -43,8 +44,8 @@ protected:
   std::size_t folders(const std::string& model, const std::string& kind) {
     std::size_t count = 0;
     std::error_code none;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(
-             folder.path() / "checkpoints" / model / kind, none))
+    for ([[maybe_unused]] const auto& entry :
+         std::filesystem::directory_iterator(folder.path() / "checkpoints" / model / kind, none))
       ++count;
     return count;
   }
@@ -170,11 +171,10 @@ TEST_F(Limits, idle_sessions_end) {
 
 TEST_F(Limits, checkpoints_go_when_their_time_is_over) {
   const std::string model = new_model(new_session());
-  const Json saved = result(post("save_weights", {{"model_id", model},
-                                                  {"seq_id", 1},
-                                                  {"path", "brief"},
-                                                  {"ttl_seconds", 1}})
-                                .at("request_id"));
+  const Json saved =
+      result(post("save_weights",
+                  {{"model_id", model}, {"seq_id", 1}, {"path", "brief"}, {"ttl_seconds", 1}})
+                 .at("request_id"));
   EXPECT_EQ(folders(model, "weights"), 1U) << saved;
   expect_folders(model, "weights", 0);
   EXPECT_TRUE(Json::parse(send(Method::get, "checkpoints").body).at("checkpoints").empty());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The server under many clients for a short while; the long form is bench/serve_load.
 #include "bench/serve_load.hpp"
 #include "tests/serve/serve_testing.hpp"

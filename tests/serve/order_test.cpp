@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests of one model are carried out by their numbers, each once.
 #include "tests/serve/serve_testing.hpp"
 #include "xfer/tinker/codec.hpp"
@@ -94,10 +95,10 @@ TEST_F(Order, a_gap_that_is_never_filled_ends_the_waiting_not_the_model) {
 
 TEST_F(Order, a_request_that_makes_no_sense_uses_up_its_number) {
   const std::string model = new_model(new_session());
-  const Json failed = result(post("optim_step", {{"model_id", model},
-                                                 {"seq_id", 1},
-                                                 {"adam_params", {{"learning_rate", "much"}}}})
-                                 .at("request_id"));
+  const Json failed = result(
+      post("optim_step",
+           {{"model_id", model}, {"seq_id", 1}, {"adam_params", {{"learning_rate", "much"}}}})
+          .at("request_id"));
   EXPECT_EQ(failed.at("category"), "user");
   EXPECT_NE(failed.at("error").get<std::string>().find("learning_rate"), std::string::npos);
   tinker::LossCall call;
@@ -115,10 +116,10 @@ TEST_F(Order, a_request_that_makes_no_sense_uses_up_its_number) {
 
 TEST_F(Order, a_sample_sent_again_is_the_same_sample) {
   const std::string session = new_session();
-  const std::string sampler = post("create_sampling_session", {{"session_id", session},
-                                                               {"sampling_session_seq_id", 0},
-                                                               {"base_model", "small"}})
-                                  .at("sampling_session_id");
+  const std::string sampler =
+      post("create_sampling_session",
+           {{"session_id", session}, {"sampling_session_seq_id", 0}, {"base_model", "small"}})
+          .at("sampling_session_id");
   EXPECT_EQ(sampler, session + ":sample:0");
   const Json body = {{"sampling_session_id", sampler},
                      {"seq_id", 7},

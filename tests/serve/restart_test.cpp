@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What survives the end of the server, however it ends.
 #include "tests/serve/serve_testing.hpp"
 #include "xfer/tinker/remote.hpp"
@@ -37,8 +38,7 @@ LoraConfig small_lora() {
 
 TEST_F(Restart, runs_and_checkpoints_are_there_again) {
   const auto before = client();
-  const auto training =
-      run_blocking(before.create_training_client("small", small_adapter()));
+  const auto training = run_blocking(before.create_training_client("small", small_adapter()));
   run_blocking(training.forward_backward(wire_batch(), {}));
   run_blocking(training.optim_step(large_step()));
   const std::string path = run_blocking(training.save_state("one", {}));
@@ -56,15 +56,13 @@ TEST_F(Restart, runs_and_checkpoints_are_there_again) {
   run_blocking(after.create_sampling_client_of_path(sampler));
   // The model itself was in memory only, and its client is told so.
   EXPECT_EQ(send(Method::post, "get_info", Json({{"model_id", run}}).dump()).status, 410);
-  EXPECT_EQ(
-      send(Method::post, "session_heartbeat", Json({{"session_id", session}}).dump()).status,
-      410);
+  EXPECT_EQ(send(Method::post, "session_heartbeat", Json({{"session_id", session}}).dump()).status,
+            410);
 }
 
 TEST_F(Restart, sampling_goes_on) {
   const auto service = client();
-  const auto training =
-      run_blocking(service.create_training_client("small", small_adapter()));
+  const auto training = run_blocking(service.create_training_client("small", small_adapter()));
   run_blocking(training.forward_backward(wire_batch(), {}));
   run_blocking(training.optim_step(large_step()));
   const auto snapshot = run_blocking(training.snapshot());
@@ -83,8 +81,7 @@ TEST_F(Restart, a_stop_ends_long_polls_at_once) {
   const std::string model = new_model(new_session());
   const std::string held = optim_step(model, 2);
   std::thread poll([&] {
-    const auto answer =
-        send(Method::post, "retrieve_future", Json({{"request_id", held}}).dump());
+    const auto answer = send(Method::post, "retrieve_future", Json({{"request_id", held}}).dump());
     EXPECT_EQ(answer.status, 200);
   });
   std::this_thread::sleep_for(100ms);

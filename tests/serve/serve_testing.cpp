@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/serve/serve_testing.hpp"
 
 #include "xfer/tinker/codec.hpp"
@@ -148,8 +149,8 @@ std::string Serve::forward_backward(const std::string& model_id, int seq_id) {
   call.seq_id = seq_id;
   const auto data = wire_batch();
   const HttpResponse response =
-      send(Method::post, "forward_backward", tinker::encode_forward_backward(call, data),
-           "tml-key", "application/x-protobuf");
+      send(Method::post, "forward_backward", tinker::encode_forward_backward(call, data), "tml-key",
+           "application/x-protobuf");
   EXPECT_EQ(response.status, 200) << response.body;
   return Json::parse(response.body).at("request_id");
 }

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/store.hpp"
 #include "serve/checkpoints.hpp"
 #include "serve/refusal.hpp"
-#include "serve/store.hpp"
 #include "tests/serve/serve_testing.hpp"
 
 #include <fstream>
@@ -110,8 +111,7 @@ TEST(Store, is_one_servers_at_a_time) {
   const TemporaryFolder folder;
   const Store store(folder.path() / "serve.db");
   std::string text;
-  EXPECT_EQ(testing::code_of([&] { Store(folder.path() / "serve.db"); }, &text),
-            Errc::unavailable);
+  EXPECT_EQ(testing::code_of([&] { Store(folder.path() / "serve.db"); }, &text), Errc::unavailable);
   EXPECT_NE(text.find("another server"), std::string::npos) << text;
 }
 
@@ -131,8 +131,8 @@ TEST(Checkpoints, what_an_interrupted_save_left_is_removed) {
   store.add(a_run("r1"));
   store.put(a_checkpoint("r1", "kept"));
   const fs::path run = folder.path() / "checkpoints" / "r1";
-  for (const char* name : {"weights/kept/a", "weights/no-row/a", "saving-3/a",
-                           "saving-4.partial/a", "snapshots/no-row/a"})
+  for (const char* name : {"weights/kept/a", "weights/no-row/a", "saving-3/a", "saving-4.partial/a",
+                           "snapshots/no-row/a"})
     write_file(run / name);
   const Checkpoints checkpoints(folder.path(), store);
   EXPECT_TRUE(fs::exists(run / "weights/kept/a"));

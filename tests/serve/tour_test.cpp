@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Everything the protocol offers, with the project's own client; numbers are the engine's.
 #include "tests/serve/serve_testing.hpp"
 
@@ -360,10 +361,10 @@ TEST_F(Tour, runs_checkpoints_and_sessions_are_listed_and_managed) {
   EXPECT_EQ(run_blocking(rest.session(sessions[0])).training_run_ids,
             std::vector<std::string>{run});
   run_blocking(service.finish_session("success", "done"));
-  EXPECT_EQ(send(tinker::Method::post, "session_heartbeat",
-                 Json({{"session_id", sessions[0]}}).dump())
-                .status,
-            410);
+  EXPECT_EQ(
+      send(tinker::Method::post, "session_heartbeat", Json({{"session_id", sessions[0]}}).dump())
+          .status,
+      410);
 }
 
 TEST_F(Tour, faults_are_told_with_whose_they_are) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every similarity must obey whatever it measures: a domain is closest to itself, two halves
 // of a domain are closer than two domains, order does not matter, and mixing one domain into
 // another brings it closer.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Domains of listed examples, and the measurement of a few of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "similarity/card_profile.hpp"
 #include "similarity/linear_probe.hpp"
 #include "similarity/model_profile.hpp"
@@ -189,8 +190,7 @@ TEST(Table, has_every_pair_and_says_why_there_is_no_number) {
   std::vector<domains::Domain> domains = {domains::procedural_domain("math"),
                                           listed("own", examples_of("law", 0, 20))};
   EXPECT_FALSE(needs_model(options));
-  const auto table =
-      run_blocking(measure_similarity(domains, nullptr, "auto", options));
+  const auto table = run_blocking(measure_similarity(domains, nullptr, "auto", options));
   EXPECT_EQ(table.rows.size(), 12U);
   EXPECT_EQ(table.primary, "jensen_shannon");  // no gradients asked for
   EXPECT_EQ(table.find("math", "own", "reasoning_types")->value.reason(),
@@ -211,9 +211,8 @@ TEST(Table, refuses_what_cannot_be_measured) {
   const auto law = domains::procedural_domain("law");
   const auto measure = [](std::vector<domains::Domain> domains, SimilarityOptions options,
                           bool with_model = true) {
-    return run_blocking(measure_similarity(std::move(domains),
-                                           with_model ? small_model() : nullptr, "auto",
-                                           std::move(options)));
+    return run_blocking(measure_similarity(std::move(domains), with_model ? small_model() : nullptr,
+                                           "auto", std::move(options)));
   };
   EXPECT_THROW(measure({math}, {}), Error);
   EXPECT_THROW(measure({math, math}, {}), Error);

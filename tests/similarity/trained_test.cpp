@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The measures that need adapters of a finished run.
 #include "tests/similarity/listed.hpp"
 
@@ -33,14 +34,12 @@ fs::path train(const fs::path& folder, const std::string& name, const std::strin
     std::vector<Datum> data;
     for (const Example& example : examples_of(domain, first + step * batch, batch)) {
       const std::vector<text::Message> messages = {
-          {"user", whole.prompts.front().apply(example.question)},
-          {"assistant", example.solution}};
+          {"user", whole.prompts.front().apply(example.question)}, {"assistant", example.solution}};
       const text::RenderedExample rendered = renderer->supervised_example(messages);
       const auto answer = std::find(rendered.is_target.begin(), rendered.is_target.end(), true) -
                           rendered.is_target.begin();
-      data.push_back(supervised_datum(
-          {rendered.tokens.begin(), rendered.tokens.begin() + answer},
-          {rendered.tokens.begin() + answer, rendered.tokens.end()}));
+      data.push_back(supervised_datum({rendered.tokens.begin(), rendered.tokens.begin() + answer},
+                                      {rendered.tokens.begin() + answer, rendered.tokens.end()}));
     }
     run_blocking(trainer->forward_backward(ForwardBackwardRequest(std::move(data))));
     AdamParams adam;

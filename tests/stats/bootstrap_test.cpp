@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/bootstrap.hpp"
 
 #include "stats/drawn_rows.hpp"
@@ -224,8 +225,8 @@ TEST(DrawnRows, draw_what_the_random_stream_says_with_any_instructions) {
     for (std::size_t r = 0; r < rows; ++r)
       for (std::size_t c = 0; c < columns; ++c) {
         // Small integers in the first column, whose sums are exact.
-        const auto v = static_cast<float>(c == 0 ? static_cast<double>(values.below(1000))
-                                                 : values.normal());
+        const auto v =
+            static_cast<float>(c == 0 ? static_cast<double>(values.below(1000)) : values.normal());
         if (c == 0) whole[r] = v;
         best.set(r, c, v);
         portable.set(r, c, v);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The metrics of a cell that need more than the scores on its target.
 #include "xfer/error.hpp"
 #include "xfer/rng.hpp"
@@ -60,9 +61,9 @@ TEST(CellContext, values_follow_the_definitions) {
   EXPECT_NEAR(m.gain_per_dollar.estimate()->value, 100.0 * gain / 4.0, 1e-12);
   EXPECT_NEAR(m.gain_per_million_tokens.estimate()->value, 100.0 * gain / 2.0, 1e-12);
   EXPECT_NEAR(m.gain_per_dollar.estimate()->lower, 25.0 * m.gain.estimate()->lower, 1e-12);
-  for (const Metric* metric : {&m.headroom_gain, &m.source_normalised, &m.forgetting,
-                               &m.sequential_forgetting, &m.asymmetry, &m.standardised_asymmetry,
-                               &m.held_out_gain, &m.generalisation}) {
+  for (const Metric* metric :
+       {&m.headroom_gain, &m.source_normalised, &m.forgetting, &m.sequential_forgetting,
+        &m.asymmetry, &m.standardised_asymmetry, &m.held_out_gain, &m.generalisation}) {
     EXPECT_LT(metric->estimate()->lower, metric->estimate()->value);
     EXPECT_GT(metric->estimate()->upper, metric->estimate()->value);
   }
@@ -219,8 +220,8 @@ struct Published {
   std::vector<double> math, other, plain;
   double ti_other, ti_plain;
 };
-const Published base_14b = {{13.0, 9.3, 60.4, 27.9}, {42.6, 29.7, 10.7, 37.6},
-                            {10.0, 67.7, 69.2, 35.7}, 0, 0};
+const Published base_14b = {
+    {13.0, 9.3, 60.4, 27.9}, {42.6, 29.7, 10.7, 37.6}, {10.0, 67.7, 69.2, 35.7}, 0, 0};
 const std::vector<Published> uni_reason = {
     {{52.0, 37.0, 85.0, 25.0}, {55.9, 21.9, 68.6, 34.8}, {1.7, 38.2, 42.3, 2.3}, 52.26, -104.10},
     {{16.0, 13.0, 77.2, 22.7}, {48.7, 23.5, 69.3, 35.0}, {5.3, 66.1, 41.4, 3.3}, 165.48, -279.01},

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How often intervals hold the truth and verdicts are false, on simulated studies whose truth is
 // known. The short form runs with the other tests; XFER_COVERAGE=long takes minutes and demands
 // the promised rates without an allowance for few studies:
@@ -219,8 +220,8 @@ TEST(Coverage, a_matrix_without_transfer_seldom_yields_a_call) {
     options.seed = static_cast<std::uint64_t>(k);
     bool called = false;
     for (const MatrixVerdict& cell : matrix_verdicts(simulated_matrix(4, 0.0, rng), options))
-      called = called || cell.verdict == TransferVerdict::gain ||
-               cell.verdict == TransferVerdict::loss;
+      called =
+          called || cell.verdict == TransferVerdict::gain || cell.verdict == TransferVerdict::loss;
     false_calls += called ? 1 : 0;
   }
   expect_share("null matrices of 12 cells with a false call", false_calls, all, 0.0, 0.05);

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xfer/stats/hypotheses.hpp"
 #include "xfer/error.hpp"
 #include "xfer/rng.hpp"
 #include "xfer/stats/effects.hpp"
-#include "xfer/stats/hypotheses.hpp"
 
 #include <gtest/gtest.h>
 
@@ -58,8 +59,7 @@ TEST(MainEffects, refuses_what_it_cannot_use) {
   EXPECT_THROW(main_effects(infinite), Error);
 }
 
-ComparedCell compared(const std::string& source, const std::string& target, int first,
-                      int second) {
+ComparedCell compared(const std::string& source, const std::string& target, int first, int second) {
   ComparedCell cell;
   cell.source = source;
   cell.target = target;
@@ -101,8 +101,8 @@ TEST(SimilarityTransfer, finds_the_order_within_targets_behind_strong_sources) {
     for (int s = 0; s < 6; ++s) {
       if (s == t) continue;
       const double similarity = rng.uniform();
-      cells.push_back({s, t, similarity - (s == 0 ? 2.0 : 0.0),
-                       0.1 * similarity + (s == 0 ? 0.5 : 0.0)});
+      cells.push_back(
+          {s, t, similarity - (s == 0 ? 2.0 : 0.0), 0.1 * similarity + (s == 0 ? 0.5 : 0.0)});
     }
   const SimilarityTransfer with = similarity_transfer(cells, Value(0.64));
   ASSERT_TRUE(with.coefficient.defined());
@@ -121,8 +121,8 @@ TEST(SimilarityTransfer, corrects_for_noise_and_tells_its_power) {
       if (s != t) cells.push_back({s, t, 1.0 * ((s * 3 + t) % 7), 1.0 * ((s * 5 + 2 * t) % 7)});
   const SimilarityTransfer found = similarity_transfer(cells, Value(0.25), false);
   ASSERT_TRUE(found.attenuated.defined());
-  EXPECT_NEAR(*found.attenuated.number(),
-              std::clamp(2.0 * *found.coefficient.number(), -1.0, 1.0), 1e-12);
+  EXPECT_NEAR(*found.attenuated.number(), std::clamp(2.0 * *found.coefficient.number(), -1.0, 1.0),
+              1e-12);
   EXPECT_NEAR(*found.smallest.number(), 0.42, 0.005);  // 42 ordered pairs of 7 domains
   EXPECT_FALSE(similarity_transfer(cells, Undefined{"one seed"}, false).attenuated.defined());
   EXPECT_FALSE(similarity_transfer({}, Value(1.0)).coefficient.defined());

@@ -1,5 +1,6 @@
-#include "xfer/error.hpp"
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/score_table.hpp"
+#include "xfer/error.hpp"
 #include "xfer/stats/transferability_index.hpp"
 
 #include <gtest/gtest.h>
@@ -42,8 +43,10 @@ TEST(ScoreVerdicts, ties_are_not_above) {
 // learning on unfiltered against filtered mathematics.
 TEST(ScoreVerdicts, print_the_verdict_and_not_the_sign) {
   const std::vector<ScoreCell> cells = {
-      {"math", "MATH500", {0.758}, {0.786}, 500},    {"math", "HumanEval", {0.823}, {0.731}, 164},
-      {"math", "AIME24", {0.158}, {0.217}, 0},       {"math", "LCB", {0.111}, {0.107}, 0},
+      {"math", "MATH500", {0.758}, {0.786}, 500},
+      {"math", "HumanEval", {0.823}, {0.731}, 164},
+      {"math", "AIME24", {0.158}, {0.217}, 0},
+      {"math", "LCB", {0.111}, {0.107}, 0},
   };
   const auto v = score_verdicts(cells);
   EXPECT_NEAR(v[1].gain.estimate()->value, -0.092, 1e-12);

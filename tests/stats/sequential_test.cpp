@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bounds against published ones, and the error rate of looking again and again.
 #include "xfer/stats/sequential.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/similarity.hpp"
 
 #include "xfer/error.hpp"
@@ -95,8 +96,8 @@ TEST(Nce, matches_the_worked_example) {
   EXPECT_THROW(nce({}, {}), Error);
 }
 
-const Numbers logme_features = {.1, .2, -.3, 0, .5, .1, 1, -.2, .3, .9, .1, .2,
-                                -.5, .4, 0, 1.2, 0, -.1, .2, .3, .4, .8, -.4, .1};
+const Numbers logme_features = {.1,  .2, -.3, 0,   .5, .1,  1,  -.2, .3, .9, .1,  .2,
+                                -.5, .4, 0,   1.2, 0,  -.1, .2, .3,  .4, .8, -.4, .1};
 const Labels logme_labels = {0, 0, 1, 1, 0, 1, 0, 1};
 
 TEST(LogMe, matches_the_published_programs) {
@@ -126,8 +127,7 @@ TEST(LogMe, does_not_depend_on_rotation_order_or_idle_features) {
 
 TEST(LogMe, prefers_features_that_tell_the_classes) {
   Labels scrambled = {0, 1, 0, 1, 1, 0, 1, 0};
-  EXPECT_GT(logme({logme_features, 8, 3}, logme_labels),
-            logme({logme_features, 8, 3}, scrambled));
+  EXPECT_GT(logme({logme_features, 8, 3}, logme_labels), logme({logme_features, 8, 3}, scrambled));
   Numbers exact;
   for (const auto label : logme_labels)
     exact.insert(exact.end(), {static_cast<double>(label), 1.0 - static_cast<double>(label)});

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Simulated cells with known truth: items of varying difficulty, training runs of varying luck.
 #pragma once
 

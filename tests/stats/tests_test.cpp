@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/error.hpp"
 #include "xfer/rng.hpp"
 #include "xfer/stats/multiplicity.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/stats/transfer.hpp"
 
 #include "tests/stats/simulate.hpp"
@@ -24,9 +25,8 @@ std::vector<double> row(std::size_t n, std::size_t right) {
 }
 
 bool mentions(const std::vector<std::string>& notes, std::string_view text) {
-  return std::any_of(notes.begin(), notes.end(), [&](const std::string& note) {
-    return note.find(text) != std::string::npos;
-  });
+  return std::any_of(notes.begin(), notes.end(),
+                     [&](const std::string& note) { return note.find(text) != std::string::npos; });
 }
 
 std::vector<ConditionScores> full_cell() {
@@ -52,9 +52,9 @@ TEST(TransferMetrics, values_follow_the_definitions) {
   ASSERT_EQ(a.means.size(), cell.size());
   EXPECT_NEAR(a.means[0].mean.estimate()->value, 0.25, 1e-12);
   EXPECT_EQ(a.means[5].condition, Condition::format_control);
-  for (const Metric& metric : {m.gain, m.ceiling, m.efficiency, m.relative_transfer,
-                               m.gain_above_control, m.sequential_over_direct,
-                               m.joint_over_direct}) {
+  for (const Metric& metric :
+       {m.gain, m.ceiling, m.efficiency, m.relative_transfer, m.gain_above_control,
+        m.sequential_over_direct, m.joint_over_direct}) {
     const Estimate& e = *metric.estimate();
     EXPECT_LT(e.lower, e.value);
     EXPECT_GT(e.upper, e.value);
@@ -136,12 +136,12 @@ TEST(TransferMetrics, says_when_intervals_cover_items_only) {
 }
 
 TEST(TransferMetrics, two_unlike_seeds_make_a_wide_interval) {
-  const std::vector<ConditionScores> alike = {{Condition::baseline, {row(1000, 300)}},
-                                              {Condition::transfer,
-                                               {row(1000, 400), row(1000, 404)}}};
-  const std::vector<ConditionScores> unlike = {{Condition::baseline, {row(1000, 300)}},
-                                               {Condition::transfer,
-                                                {row(1000, 300), row(1000, 504)}}};
+  const std::vector<ConditionScores> alike = {
+      {Condition::baseline, {row(1000, 300)}},
+      {Condition::transfer, {row(1000, 400), row(1000, 404)}}};
+  const std::vector<ConditionScores> unlike = {
+      {Condition::baseline, {row(1000, 300)}},
+      {Condition::transfer, {row(1000, 300), row(1000, 504)}}};
   const Estimate a = *transfer_metrics(alike).metrics.gain.estimate();
   const Estimate b = *transfer_metrics(unlike).metrics.gain.estimate();
   EXPECT_NEAR(a.value, b.value, 1e-12);
@@ -181,9 +181,8 @@ TEST(TransferMetrics, fewer_bits_are_a_positive_gain) {
     tuned_bits += tuned[i] * options.item_weights[i];
     bytes += options.item_weights[i];
   }
-  const std::vector<ConditionScores> cell = {{Condition::baseline, {base}},
-                                             {Condition::transfer, {tuned}},
-                                             {Condition::direct, {direct}}};
+  const std::vector<ConditionScores> cell = {
+      {Condition::baseline, {base}}, {Condition::transfer, {tuned}}, {Condition::direct, {direct}}};
   const auto a = transfer_metrics(cell, options);
   EXPECT_NEAR(a.means[0].mean.estimate()->value, bits / bytes, 1e-12);
   EXPECT_GT(a.means[0].mean.estimate()->lower, 1.0);
@@ -230,8 +229,7 @@ TEST(TransferMetrics, refuse_malformed_input) {
   EXPECT_TRUE(refused({{Condition::baseline, {{}}}}));
   EXPECT_TRUE(refused({{Condition::baseline, {{0.0, 1.5}}}}));
   EXPECT_TRUE(refused({{Condition::baseline, {{0.0, -0.5}}}}));
-  EXPECT_TRUE(
-      refused({{Condition::baseline, {{0.0, std::numeric_limits<double>::quiet_NaN()}}}}));
+  EXPECT_TRUE(refused({{Condition::baseline, {{0.0, std::numeric_limits<double>::quiet_NaN()}}}}));
   TransferOptions options;
   options.level = 95.0;
   EXPECT_TRUE(refused(ok, options));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Adaptive studies: rounds, caps, the error rate under no effect, and runs that are killed.
 #include "tests/study/study_testing.hpp"
 
@@ -52,7 +53,8 @@ public:
     while (static_cast<int>(rows.size()) < seeds) {
       const double shift = gains_[cell] + 0.03 * rng_.normal();
       auto& row = rows.emplace_back();
-      for (const double p : difficulty_[cell]) row.push_back(rng_.uniform() < p + shift ? 1.0 : 0.0);
+      for (const double p : difficulty_[cell])
+        row.push_back(rng_.uniform() < p + shift ? 1.0 : 0.0);
     }
     stats::SequentialCell seen;
     seen.baseline = baselines_[cell];
@@ -84,9 +86,8 @@ TEST(Adaptive, keeps_the_error_rate_when_nothing_has_an_effect) {
   StudySpec spec = many_cells(4);
   spec.looks.error_rate = 0.2;  // so that few trials tell
   spec.looks.cells = 2;
-  const int trials = std::getenv("XFER_ADAPTIVE_TRIALS")
-                         ? std::atoi(std::getenv("XFER_ADAPTIVE_TRIALS"))
-                         : 40;
+  const int trials =
+      std::getenv("XFER_ADAPTIVE_TRIALS") ? std::atoi(std::getenv("XFER_ADAPTIVE_TRIALS")) : 40;
   int false_claims = 0;
   for (int trial = 0; trial < trials; ++trial) {
     Simulated world(4, 60, {0.0, 0.0, 0.0, 0.0},
@@ -141,10 +142,9 @@ TEST(Adaptive, a_study_says_what_it_decided_when) {
   const TemporaryFolder folder;
   FakeBackend backend;
   std::vector<std::string> told;
-  const StudyResult result =
-      run(adaptive_study(), folder.path(), backend, [&](const Event& event) {
-        if (event.kind == Event::Kind::decided) told.push_back(event.text);
-      });
+  const StudyResult result = run(adaptive_study(), folder.path(), backend, [&](const Event& event) {
+    if (event.kind == Event::Kind::decided) told.push_back(event.text);
+  });
   ASSERT_FALSE(result.looks.empty());
   EXPECT_EQ(told.size(), result.looks.size());
   EXPECT_NE(told[0].find("round 1: low -> high, 2 seeds: "), std::string::npos) << told[0];
@@ -186,9 +186,10 @@ TEST(Adaptive, killed_at_any_transaction_it_decides_the_same) {
   struct Stop {};
   for (int k = 1; k <= moments; k += 7) {
     int count = 0;
-    EXPECT_THROW(finely("stopped", [&] {
-                   if (++count == k) throw Stop();
-                 }),
+    EXPECT_THROW(finely("stopped",
+                        [&] {
+                          if (++count == k) throw Stop();
+                        }),
                  Stop);
     ASSERT_EQ(finely("stopped", {}), undisturbed) << k;
     std::filesystem::remove_all(folder.path() / "stopped");
@@ -201,8 +202,7 @@ TEST(Adaptive, its_rules_are_fixed_with_the_first_step) {
   StudySpec spec = adaptive_study();
   run(spec, folder.path(), backend);
   spec.looks.error_rate = 0.1;
-  const std::string text =
-      error_of(Errc::run_mismatch, [&] { run(spec, folder.path(), backend); });
+  const std::string text = error_of(Errc::run_mismatch, [&] { run(spec, folder.path(), backend); });
   EXPECT_NE(text.find("looks.error_rate"), std::string::npos) << text;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/study/study_testing.hpp"
 
 #include "xfer/study/budget.hpp"
@@ -37,9 +38,7 @@ TEST(Budget, reserves_settles_and_counts_lost_work_apart) {
     error_of(Errc::internal, [&] { hold->settle(1); });
   }
   budget.try_reserve("a", 300)->settle(300, Outcome::lost);
-  {
-    const auto forgotten = budget.try_reserve("b", 100);
-  }
+  { const auto forgotten = budget.try_reserve("b", 100); }
   const BudgetTotals totals = budget.totals();
   EXPECT_EQ(totals.useful, 250);
   EXPECT_EQ(totals.lost, 400);
@@ -83,11 +82,12 @@ TEST(Budget, a_call_that_costs_more_than_its_worst_case_is_counted_and_reported)
 
 TEST(Budget, a_store_that_fails_grants_nothing) {
   bool broken = false;
-  Budget budget({1000, {}, {}}, {},
-                [&](const Spend&) {
-                  if (broken) throw Error(Errc::io, "disk full");
-                },
-                on("d"));
+  Budget budget(
+      {1000, {}, {}}, {},
+      [&](const Spend&) {
+        if (broken) throw Error(Errc::io, "disk full");
+      },
+      on("d"));
   broken = true;
   error_of(Errc::io, [&] { budget.try_reserve("a", 10); });
   EXPECT_EQ(budget.totals().open, 0);
@@ -133,8 +133,8 @@ TEST(Budget, is_never_exceeded_by_calls_failures_and_kills) {
           try {
             if (auto hold = budget.try_reserve(leg, worst)) {
               // Once granted, the service may take up to the worst case at any time.
-              const auto cost = static_cast<Nanodollars>(
-                  rng.below(static_cast<std::uint64_t>(worst) + 1));
+              const auto cost =
+                  static_cast<Nanodollars>(rng.below(static_cast<std::uint64_t>(worst) + 1));
               taken += cost;
               taken_from_leg[leg] += cost;
               under_way.emplace_back(std::make_unique<Budget::Hold>(std::move(*hold)), cost);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoints that are not needed any more, and those that are gone too early.
 #include "tests/study/study_testing.hpp"
 
@@ -27,7 +28,8 @@ std::size_t checkpoints_in(const fs::path& run_folder) {
 void run_halfway(const fs::path& folder, FakeBackend& backend) {
   std::atomic<bool> stop = false;
   error_of(Errc::cancelled, [&] {
-    run(letter_study(), folder, backend,
+    run(
+        letter_study(), folder, backend,
         [&](const Event& e) {
           if (e.kind == Event::Kind::step && e.text.find("->") != std::string::npos) stop = true;
         },

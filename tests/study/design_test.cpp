@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a study compares: matched budgets, learning rates, parts, and interruption by a kill.
 #include "tests/study/study_testing.hpp"
 
@@ -88,7 +89,7 @@ TEST(Match, of_tokens_makes_longer_examples_fewer) {
   EXPECT_EQ(match.steps(Condition::sequential, Stage{Mixture::target}, {"high"}, "high"), 50);
   EXPECT_EQ(match.steps(Condition::transfer, Stage{}, {"low"}, "high"), 100);
   // As many tokens in all as the direct run, to within a few percent: half by half.
-  const double ratio = static_cast<double>(first) / 50.0;           // high's tokens over low's
+  const double ratio = static_cast<double>(first) / 50.0;  // high's tokens over low's
   EXPECT_NEAR(joint, 100.0 / ((1.0 + 1.0 / ratio) / 2.0), 4.0);
 }
 
@@ -99,8 +100,8 @@ TEST(LearningRate, of_the_formula) {
   EXPECT_NEAR(formula_learning_rate("qwen3", 2048, true), 4.990818e-4, 1e-10);
   EXPECT_NEAR(formula_learning_rate("Qwen/Qwen3-8B", 4096, true), 4.729791e-4, 1e-10);
   EXPECT_NEAR(formula_learning_rate("qwen3", 4096, false), 4.729791e-5, 1e-11);
-  const std::string text = error_of(Errc::invalid_argument,
-                                    [] { formula_learning_rate("mamba", 2048, true); });
+  const std::string text =
+      error_of(Errc::invalid_argument, [] { formula_learning_rate("mamba", 2048, true); });
   EXPECT_NE(text.find("'mamba'"), std::string::npos);
 }
 
@@ -124,8 +125,7 @@ TEST(LearningRate, is_chosen_on_validation_items_and_recorded) {
   spec.learning_rate_search = {1e-6, 0.2, 1e-4};
   spec.rl.learning_rate_search = {1e-6, 1.0};
   spec.rl.steps = 12;
-  const StudyResult result =
-      run(spec, folder.path(), backend, {}, nullptr, rewarding_domains());
+  const StudyResult result = run(spec, folder.path(), backend, {}, nullptr, rewarding_domains());
   EXPECT_EQ(result.spec.learning_rate, 0.2);
   ASSERT_EQ(result.tried_rates.size(), 5U);
   EXPECT_EQ(result.tried_rates[0].rate, 0.2);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a plan says it will take, against what the study then takes.
 #include "tests/study/study_testing.hpp"
 
@@ -60,8 +61,7 @@ TEST(Forecast, counts_what_the_study_then_takes) {
   StudySpec spec = reward_study({Method::sl, Method::rl});
   const auto [plan, forecast] = forecast_of(spec);
   FakeBackend backend;
-  const StudyResult result =
-      run(spec, folder.path(), backend, {}, nullptr, rewarding_domains());
+  const StudyResult result = run(spec, folder.path(), backend, {}, nullptr, rewarding_domains());
   ASSERT_EQ(result.legs.size(), plan.legs.size());
   for (std::size_t i = 0; i < plan.legs.size(); ++i) {
     const LegSummary& leg = result.legs[i];
@@ -134,14 +134,12 @@ TEST(Forecast, says_what_the_design_can_show) {
 TEST(Forecast, and_plans_stop_when_asked) {
   StudySpec spec = letter_study();
   FakeBackend backend;
-  const Materials materials =
-      gather_materials(spec, backend, open_domains(spec, letter_domains()));
+  const Materials materials = gather_materials(spec, backend, open_domains(spec, letter_domains()));
   std::atomic<bool> stop = true;
   error_of(Errc::cancelled, [&] { make_plan(spec, materials, &stop); });
   const Plan plan = make_plan(spec, materials);
-  error_of(Errc::cancelled, [&] {
-    make_forecast(spec, materials, plan, PriceList::built_in(), 1, &stop);
-  });
+  error_of(Errc::cancelled,
+           [&] { make_forecast(spec, materials, plan, PriceList::built_in(), 1, &stop); });
 }
 
 TEST(Forecast, prices_come_from_the_studys_file) {

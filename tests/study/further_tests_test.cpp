@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Held-out items, other wordings and other domains: from the study file to the result.
 #include "tests/study/study_testing.hpp"
 
@@ -43,15 +44,16 @@ TEST(FurtherTests, are_planned_for_the_conditions_that_the_metrics_compare) {
   spec.pairs = {{"low", "high"}, {"high", "middle"}};
   const Plan plan = plan_of_further(spec, three_domains());
   for (const PlannedCondition& c : plan.conditions) {
-    const bool compared =
-        c.condition == Condition::baseline || c.condition == Condition::transfer;
-    const bool on_source = compared || c.condition == Condition::direct ||
-                           c.condition == Condition::sequential;
+    const bool compared = c.condition == Condition::baseline || c.condition == Condition::transfer;
+    const bool on_source =
+        compared || c.condition == Condition::direct || c.condition == Condition::sequential;
     const auto held_out = tests_of(c, FurtherTest::held_out);
     ASSERT_EQ(held_out.size(), compared ? 1U : 0U) << to_string(c.condition);
     EXPECT_EQ(tests_of(c, FurtherTest::wording).size(), compared ? 2U : 0U);
     // The source, and for what is compared the one domain that is neither source nor target.
-    ASSERT_EQ(tests_of(c, FurtherTest::other_domain).size(), compared ? 2U : on_source ? 1U : 0U)
+    ASSERT_EQ(tests_of(c, FurtherTest::other_domain).size(), compared    ? 2U
+                                                             : on_source ? 1U
+                                                                         : 0U)
         << to_string(c.condition);
     for (const PlannedTest& test : c.further) {
       const PlannedEvaluation& e = plan.evaluations[test.evaluation];
@@ -61,8 +63,8 @@ TEST(FurtherTests, are_planned_for_the_conditions_that_the_metrics_compare) {
       EXPECT_EQ(e.items, test.kind == FurtherTest::held_out  ? 6
                          : test.kind == FurtherTest::wording ? 9
                                                              : 7);
-      EXPECT_EQ(e.domain, test.kind == FurtherTest::other_domain ? test.name
-                                                                 : spec.pairs[c.pair].second);
+      EXPECT_EQ(e.domain,
+                test.kind == FurtherTest::other_domain ? test.name : spec.pairs[c.pair].second);
       EXPECT_EQ(e.wording > 0, test.kind == FurtherTest::wording);
     }
   }
@@ -107,8 +109,7 @@ TEST(FurtherTests, shared_ones_are_planned_once) {
 TEST(FurtherTests, wordings_are_asked_and_change_the_protocol) {
   const StudySpec spec = letter_study_tested_further();
   FakeBackend backend;
-  const Materials materials =
-      gather_materials(spec, backend, open_domains(spec, letter_domains()));
+  const Materials materials = gather_materials(spec, backend, open_domains(spec, letter_domains()));
   const Example example = materials.domains.at("high").dataset->at(Split::test, 0);
   const Protocol standard(spec, materials, "high");
   const Protocol other(spec, materials, "high", 1);
@@ -146,11 +147,9 @@ TEST(FurtherTests, the_result_holds_them_and_their_tokens_are_those_of_the_forec
       EXPECT_EQ(e.legs.empty(), e.condition == Condition::baseline);
     }
 
-  const Materials materials =
-      gather_materials(spec, backend, open_domains(spec, letter_domains()));
+  const Materials materials = gather_materials(spec, backend, open_domains(spec, letter_domains()));
   const Plan plan = make_plan(spec, materials);
-  const Forecast forecast =
-      make_forecast(spec, materials, plan, PriceList::built_in(), 1'000'000);
+  const Forecast forecast = make_forecast(spec, materials, plan, PriceList::built_in(), 1'000'000);
   const auto planned_reads = [&](FurtherTest kind) {
     double tokens = 0.0;
     for (const PlannedCondition& c : plan.conditions)

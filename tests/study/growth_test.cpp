@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A study that grows: what it costs to plan, to keep and to look at, at a service whose time is
 // simulated. XFER_GROWTH=domains,items[,domains,items...] runs other sizes and prints the curve.
 #include "tests/study/study_testing.hpp"
@@ -216,8 +217,11 @@ private:
     return example;
   }
   std::string do_manifest_hash(Split split) const override {
-    return HashBuilder("counting").field("name", name_).field("split", to_string(split))
-        .field("items", static_cast<std::uint64_t>(items_)).hex();
+    return HashBuilder("counting")
+        .field("name", name_)
+        .field("split", to_string(split))
+        .field("items", static_cast<std::uint64_t>(items_))
+        .hex();
   }
   std::string name_;
   std::size_t items_;
@@ -275,8 +279,8 @@ Measured measure(const Size& size, const std::filesystem::path& folder) {
   DomainSet domains;
   for (int d = 0; d < size.domains; ++d) {
     domains::Domain domain = letter_domain("d" + std::to_string(d), 'a');
-    domain.dataset = std::make_shared<CountingDataset>(
-        domain.name, static_cast<std::size_t>(size.items));
+    domain.dataset =
+        std::make_shared<CountingDataset>(domain.name, static_cast<std::size_t>(size.items));
     domains.emplace(domain.name, std::move(domain));
   }
   SimulatedBackend backend;
@@ -289,8 +293,9 @@ Measured measure(const Size& size, const std::filesystem::path& folder) {
   for (const PlannedEvaluation& e : plan.evaluations) found.items += e.items;
 
   Ledger ledger(folder);
-  ledger.start(spec, {}, {{"spec", spec.to_toml()}, {"xfer_version", "test"},
-                          {"model_name", "simulated"}}, plan);
+  ledger.start(spec, {},
+               {{"spec", spec.to_toml()}, {"xfer_version", "test"}, {"model_name", "simulated"}},
+               plan);
   RunOptions options;
   options.run_folder = folder;
   options.on_event = [&](const Event& event) {

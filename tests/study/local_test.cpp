@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Studies on the embedded engine, with a random model of a few thousand weights.
 #include "tests/study/study_testing.hpp"
 
@@ -29,8 +30,7 @@ std::unique_ptr<Backend> tiny_backend(int threads) {
   config.end_tokens = {testing::fake_vocab - 1};
   engine::ModelOptions options;
   options.threads = threads;
-  return make_local_backend(
-      engine::Model::random(config, testing::byte_tokenizer(), 11, options));
+  return make_local_backend(engine::Model::random(config, testing::byte_tokenizer(), 11, options));
 }
 
 StudySpec tiny_study() {
@@ -65,9 +65,9 @@ TEST(LocalStudy, gives_the_same_bits_when_stopped_and_with_any_number_of_threads
   for (int k = 7; k < moments; k += moments / 3) {
     int count = 0;
     EXPECT_THROW(run_tiny(folder.path() / "stopped", *two,
-                     [&] {
-                       if (++count == k) throw Stop();
-                     }),
+                          [&] {
+                            if (++count == k) throw Stop();
+                          }),
                  Stop);
     EXPECT_EQ(comparable(run_tiny(folder.path() / "stopped", *two, {})), comparable(whole)) << k;
     fs::remove_all(folder.path() / "stopped");
@@ -86,7 +86,8 @@ TEST(LocalStudy, reinforces_to_the_same_bits_when_stopped_and_with_any_number_of
   spec.rl.max_staleness = 1;
   spec.rl.learning_rate = 0.02;
   int moments = 0;
-  const StudyResult whole = run_tiny(folder.path() / "whole", *one, [&] { ++moments; }, spec);
+  const StudyResult whole = run_tiny(
+      folder.path() / "whole", *one, [&] { ++moments; }, spec);
   ASSERT_EQ(whole.legs.size(), 2U);
   int silent = 0;
   for (const RewardPoint& p : whole.legs[1].rewards) silent += p.silent_groups;
@@ -95,11 +96,12 @@ TEST(LocalStudy, reinforces_to_the_same_bits_when_stopped_and_with_any_number_of
   struct Stop {};
   for (int k = 9; k < moments; k += moments / 5) {
     int count = 0;
-    EXPECT_THROW(run_tiny(folder.path() / "stopped", *two,
-                          [&] {
-                            if (++count == k) throw Stop();
-                          },
-                          spec),
+    EXPECT_THROW(run_tiny(
+                     folder.path() / "stopped", *two,
+                     [&] {
+                       if (++count == k) throw Stop();
+                     },
+                     spec),
                  Stop);
     EXPECT_EQ(comparable(run_tiny(folder.path() / "stopped", *two, {}, spec)), comparable(whole))
         << k;

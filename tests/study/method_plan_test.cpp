@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Methods of learning before anything is run: names, advantages, plans, problems, study files.
 #include "tests/study/study_testing.hpp"
 
@@ -134,8 +135,7 @@ TEST(Problems, are_a_function_of_leg_and_step) {
   StudySpec spec = reward_study({Method::rl});
   spec.rl.problems = 5;
   FakeBackend backend;
-  const Materials materials =
-      gather_materials(spec, backend, open_domains(spec, letter_domains()));
+  const Materials materials = gather_materials(spec, backend, open_domains(spec, letter_domains()));
   const Plan plan = make_plan(spec, materials);
   std::set<std::uint64_t> seeds;
   std::size_t low = 0;
@@ -195,8 +195,9 @@ TEST(MethodSpec, is_read_checked_and_written) {
   const auto complaint = [&](const std::string& text) {
     return error_of(Errc::bad_data, [&] { read(text); });
   };
-  EXPECT_NE(complaint("methods = [\"rlhf\"]").find("s.toml:1: 'methods' names the unknown method "
-                                                   "'rlhf' (allowed: sl, rl, sl_rl)"),
+  EXPECT_NE(complaint("methods = [\"rlhf\"]")
+                .find("s.toml:1: 'methods' names the unknown method "
+                      "'rlhf' (allowed: sl, rl, sl_rl)"),
             std::string::npos);
   EXPECT_NE(complaint("[rl]\nloss = \"pppo\"")
                 .find("s.toml:2: 'loss' must be one of importance_sampling, ppo, cispo (got "

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reinforcement learning in studies: rewards, controls, interruption.
 #include "tests/study/study_testing.hpp"
 
@@ -53,9 +54,9 @@ TEST(Reinforce, raises_the_reward_by_every_loss_and_advantage) {
     return spec;
   };
   int count = 0;
-  for (const StudySpec& spec : {both("importance_sampling", "group", 0), both("ppo", "grpo", 0),
-                                both("cispo", "reinforce", 0),
-                                both("importance_sampling", "group", 2)}) {
+  for (const StudySpec& spec :
+       {both("importance_sampling", "group", 0), both("ppo", "grpo", 0),
+        both("cispo", "reinforce", 0), both("importance_sampling", "group", 2)}) {
     const StudyResult result = run_rewarding(spec, folder.path() / std::to_string(count++));
     for (const LegSummary& one : result.legs) {
       ASSERT_EQ(one.rewards.size(), 25U);
@@ -186,8 +187,8 @@ TEST(Reinforce, a_broken_grader_stops_the_study) {
   grader->broken = true;
   StudySpec spec = reward_study({Method::rl});
   spec.conditions = {Condition::baseline, Condition::transfer};
-  const std::string text = error_of(Errc::not_available,
-                                    [&] { run_rewarding(spec, folder.path(), {}, domains); });
+  const std::string text =
+      error_of(Errc::not_available, [&] { run_rewarding(spec, folder.path(), {}, domains); });
   EXPECT_NE(text.find("leg 'low (RL), seed 3': item low/train/"), std::string::npos) << text;
 }
 
@@ -231,7 +232,8 @@ TEST(Reinforce, stops_while_answers_are_sampled_and_goes_on_later) {
     std::atomic<bool> stop = false;
     int count = 0;
     error_of(Errc::cancelled, [&] {
-      run(spec, folder.path() / "stopped", backend,
+      run(
+          spec, folder.path() / "stopped", backend,
           [&](const Event& e) {
             if (e.kind == Event::Kind::sampling && ++count == at) stop = true;
           },
@@ -247,7 +249,8 @@ TEST(Reinforce, its_steps_say_their_reward) {
   FakeBackend backend;
   int with_reward = 0;
   int without = 0;
-  run(reward_study({Method::sl_rl}), folder.path(), backend,
+  run(
+      reward_study({Method::sl_rl}), folder.path(), backend,
       [&](const Event& e) {
         if (e.kind == Event::Kind::step) ++(e.reward ? with_reward : without);
       },

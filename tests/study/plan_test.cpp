@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/study/study_testing.hpp"
 
 #include "study/index_stream.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A study that is stopped, killed or out of space goes on where it was and ends with the same bits.
 #include "tests/study/study_testing.hpp"
 
@@ -123,7 +124,8 @@ TEST(Resume, stops_when_asked_and_goes_on_later) {
     std::atomic<bool> stop = false;
     std::vector<Event::Kind> after;
     const std::string text = error_of(Errc::cancelled, [&] {
-      run(letter_study(), folder.path() / "stopped", backend,
+      run(
+          letter_study(), folder.path() / "stopped", backend,
           [&](const Event& e) {
             if (stop) after.push_back(e.kind);
             if (e.kind == when) stop = true;
@@ -145,7 +147,8 @@ TEST(Resume, a_run_folder_can_be_moved) {
   const std::string undisturbed = comparable(run(letter_study(), folder.path() / "whole", backend));
   std::atomic<bool> stop = false;
   error_of(Errc::cancelled, [&] {
-    run(letter_study(), folder.path() / "here", backend,
+    run(
+        letter_study(), folder.path() / "here", backend,
         [&](const Event& e) {
           if (e.kind == Event::Kind::step && e.text.find("->") != std::string::npos) stop = true;
         },
@@ -191,7 +194,8 @@ TEST(Resume, a_run_folder_may_be_spelled_in_any_way) {
   fs::current_path(folder.path());
   std::atomic<bool> stop = false;
   error_of(Errc::cancelled, [&] {
-    run(letter_study(), "./a/../run/", backend,
+    run(
+        letter_study(), "./a/../run/", backend,
         [&](const Event& e) { stop = stop || e.kind == Event::Kind::step; }, &stop);
   });
   fs::current_path(before);

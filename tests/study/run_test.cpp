@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/study/study_testing.hpp"
 
 #include "study/utf8.hpp"
@@ -160,8 +161,7 @@ TEST(RunStudy, another_study_in_the_folder_is_refused_with_the_differences) {
   EXPECT_EQ(comparable(run(spec, folder.path(), backend)), before);
   spec.steps = 8;
   spec.seeds = {0};
-  const std::string text =
-      error_of(Errc::run_mismatch, [&] { run(spec, folder.path(), backend); });
+  const std::string text = error_of(Errc::run_mismatch, [&] { run(spec, folder.path(), backend); });
   EXPECT_NE(text.find("train.steps: the folder has 7, asked for 8"), std::string::npos) << text;
   EXPECT_NE(text.find("seeds: the folder has [0, 1], asked for [0]"), std::string::npos) << text;
   EXPECT_EQ(text.find("threads"), std::string::npos) << text;
@@ -175,10 +175,10 @@ TEST(RunStudy, another_study_in_the_folder_is_refused_with_the_differences) {
   changed["low"] = letter_domain("low", 'a', 39);
   RunOptions options;
   options.run_folder = folder.path();
-  EXPECT_NE(error_of(Errc::run_mismatch,
-                     [&] { run_study(letter_study(), options, backend, changed); })
-                .find("data of low (train)"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of(Errc::run_mismatch, [&] { run_study(letter_study(), options, backend, changed); })
+          .find("data of low (train)"),
+      std::string::npos);
   EXPECT_EQ(comparable(load_result(folder.path())), before);
 }
 
@@ -204,9 +204,8 @@ TEST(RunStudy, a_broken_grader_is_not_a_wrong_answer) {
   domains["high"].grader = grader;
   RunOptions options;
   options.run_folder = folder.path();
-  const std::string text = error_of(Errc::not_available, [&] {
-    run_study(letter_study(), options, backend, domains);
-  });
+  const std::string text =
+      error_of(Errc::not_available, [&] { run_study(letter_study(), options, backend, domains); });
   EXPECT_NE(text.find("high test: base model"), std::string::npos) << text;
   EXPECT_NE(text.find("sandbox: cannot start"), std::string::npos) << text;
   grader->broken = false;
@@ -217,16 +216,16 @@ TEST(RunStudy, unusable_folders_are_named) {
   const TemporaryFolder folder;
   FakeBackend backend;
   std::ofstream(folder.path() / "file") << "x";
-  const std::string text = error_of(
-      Errc::io, [&] { run(letter_study(), folder.path() / "file" / "run", backend); });
+  const std::string text =
+      error_of(Errc::io, [&] { run(letter_study(), folder.path() / "file" / "run", backend); });
   EXPECT_NE(text.find("file/run"), std::string::npos) << text;
   error_of(Errc::io, [&] { run(letter_study(), folder.path() / "file", backend); });
   error_of(Errc::io, [&] { run(letter_study(), "/dev/full/run", backend); });
 
   fs::create_directories(folder.path() / "rubbish");
   std::ofstream(folder.path() / "rubbish" / "study.db") << std::string(5000, 'x');
-  const std::string rubbish = error_of(
-      Errc::bad_data, [&] { run(letter_study(), folder.path() / "rubbish", backend); });
+  const std::string rubbish =
+      error_of(Errc::bad_data, [&] { run(letter_study(), folder.path() / "rubbish", backend); });
   EXPECT_NE(rubbish.find("study.db"), std::string::npos) << rubbish;
   error_of(Errc::bad_data, [&] { load_result(folder.path() / "rubbish"); });
   EXPECT_NE(error_of(Errc::io, [&] { load_result(folder.path() / "nothing"); }).find("nothing"),
@@ -238,8 +237,7 @@ TEST(RunStudy, a_checkpoint_that_cannot_be_written_stops_cleanly) {
   FakeBackend backend;
   // A file where the folder of checkpoints should be.
   std::ofstream(folder.path() / "checkpoints") << "x";
-  const std::string text =
-      error_of(Errc::io, [&] { run(letter_study(), folder.path(), backend); });
+  const std::string text = error_of(Errc::io, [&] { run(letter_study(), folder.path(), backend); });
   EXPECT_NE(text.find("checkpoint"), std::string::npos) << text;
   fs::remove(folder.path() / "checkpoints");
   EXPECT_EQ(run(letter_study(), folder.path(), backend).cells[0].evaluations.size(), 11U);
@@ -250,7 +248,7 @@ TEST(Utf8, bytes_that_are_not_text_are_replaced) {
   EXPECT_EQ(to_valid_utf8("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"),
             "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
   EXPECT_EQ(to_valid_utf8("x\xC3"), "x" + mark);
-  EXPECT_EQ(to_valid_utf8("\xC0\x80"), mark + mark);              // overlong
+  EXPECT_EQ(to_valid_utf8("\xC0\x80"), mark + mark);             // overlong
   EXPECT_EQ(to_valid_utf8("\xED\xA0\x80"), mark + mark + mark);  // surrogate
   EXPECT_EQ(to_valid_utf8("\xF4\x90\x80\x80"), mark + mark + mark + mark);
   EXPECT_EQ(to_valid_utf8(std::string("\0", 1)), std::string("\0", 1));

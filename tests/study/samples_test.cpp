@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Answers drawn for pass@k, and test items among training text.
 #include "tests/study/study_testing.hpp"
 
@@ -28,10 +29,10 @@ StudySpec sampling_study(int samples) {
 TEST(Samples, are_drawn_beside_the_greedy_answer) {
   const TemporaryFolder folder;
   FakeBackend backend;
-  const StudyResult without = run(sampling_study(0), folder.path() / "a", backend, {}, nullptr,
-                                  rewarding_domains());
-  const StudyResult with = run(sampling_study(6), folder.path() / "b", backend, {}, nullptr,
-                               rewarding_domains());
+  const StudyResult without =
+      run(sampling_study(0), folder.path() / "a", backend, {}, nullptr, rewarding_domains());
+  const StudyResult with =
+      run(sampling_study(6), folder.path() / "b", backend, {}, nullptr, rewarding_domains());
   std::set<std::string> answers;
   int passed = 0;
   for (std::size_t e = 0; e < with.cells[0].evaluations.size(); ++e)

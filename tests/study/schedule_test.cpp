@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Legs side by side: the same results, each after its parent, and an end when one fails.
 #include "tests/study/study_testing.hpp"
 
@@ -50,8 +51,7 @@ TEST(Schedule, gives_the_base_first_and_children_after_their_parents) {
 TEST(Schedule, legs_side_by_side_give_the_same_study) {
   const TemporaryFolder folder;
   FakeBackend backend;
-  const std::string one_by_one =
-      comparable(run(letter_study(), folder.path() / "one", backend));
+  const std::string one_by_one = comparable(run(letter_study(), folder.path() / "one", backend));
   backend.at_once = 5;
   std::set<std::string> running;
   std::size_t most = 0;

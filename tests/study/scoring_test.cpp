@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How answers are read: strictly and leniently, by choosing among options, and again later.
 #include "tests/study/study_testing.hpp"
 
@@ -83,8 +84,8 @@ StudySpec short_study() {
 TEST(Scoring, keeps_both_readings_of_every_answer) {
   const TemporaryFolder folder;
   FakeBackend backend;
-  const StudyResult result = run(short_study(), folder.path() / "run", backend, {}, nullptr,
-                                 marked_domains("1"));
+  const StudyResult result =
+      run(short_study(), folder.path() / "run", backend, {}, nullptr, marked_domains("1"));
   for (const EvaluationResult& e : result.cells.at(0).evaluations)
     for (const ItemResult& item : e.items) {
       EXPECT_FALSE(item.chosen);
@@ -103,8 +104,7 @@ TEST(Scoring, chooses_the_most_probable_option) {
   StudySpec spec = short_study();
   spec.scoring = "acc";
   const DomainSet domains = option_domains();
-  const StudyResult result =
-      run(spec, folder.path() / "run", backend, {}, nullptr, domains);
+  const StudyResult result = run(spec, folder.path() / "run", backend, {}, nullptr, domains);
   const EvaluationResult& base = result.cells.at(0).evaluations.at(0);
   ASSERT_EQ(base.items.size(), 9U);
   for (const ItemResult& item : base.items) {
@@ -157,8 +157,7 @@ TEST(Regrade, keeps_the_first_grades_beside_the_latest) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "run";
   FakeBackend backend;
-  const StudyResult first =
-      run(short_study(), path, backend, {}, nullptr, marked_domains("1"));
+  const StudyResult first = run(short_study(), path, backend, {}, nullptr, marked_domains("1"));
   const auto graded = regrade(path, marked_domains("2"));
   ASSERT_EQ(graded.size(), 1U);
   EXPECT_EQ(graded[0].domain, "high");

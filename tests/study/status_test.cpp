@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What another process can see of a run.
 #include "tests/study/study_testing.hpp"
 
@@ -61,7 +62,8 @@ TEST(Status, of_a_stopped_run_says_what_has_begun) {
   FakeBackend backend;
   std::atomic<bool> stop = false;
   error_of(Errc::cancelled, [&] {
-    run(letter_study(), folder.path(), backend,
+    run(
+        letter_study(), folder.path(), backend,
         [&](const Event& e) { stop = stop || (e.kind == Event::Kind::step && e.step == 2); },
         &stop);
   });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small domains, studies and comparisons for the tests of this room.
 #pragma once
 
@@ -31,9 +32,8 @@ public:
     const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
     std::filesystem::path root = "/dev/shm";
     if (access(root.c_str(), W_OK) != 0) root = std::filesystem::temp_directory_path();
-    path_ = root /
-            ("xfer_study_" + std::string(info->test_suite_name()) + "_" + info->name() + "_" +
-             std::to_string(getpid()));
+    path_ = root / ("xfer_study_" + std::string(info->test_suite_name()) + "_" + info->name() +
+                    "_" + std::to_string(getpid()));
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
@@ -53,9 +53,7 @@ private:
 class LetterDataset final : public Dataset {
 public:
   LetterDataset(std::string name, char first_letter, std::size_t train_size, std::string version)
-      : name_(std::move(name)),
-        first_letter_(first_letter),
-        train_size_(train_size),
+      : name_(std::move(name)), first_letter_(first_letter), train_size_(train_size),
         version_(std::move(version)) {}
   std::string_view name() const noexcept override { return name_; }
 
@@ -74,9 +72,12 @@ private:
     return example;
   }
   std::string do_manifest_hash(Split split) const override {
-    return HashBuilder("letters").field("first", std::string(1, first_letter_))
+    return HashBuilder("letters")
+        .field("first", std::string(1, first_letter_))
         .field("size", static_cast<std::uint64_t>(do_size(split)))
-        .field("split", to_string(split)).field("version", version_).hex();
+        .field("split", to_string(split))
+        .field("version", version_)
+        .hex();
   }
   std::string name_;
   char first_letter_;
@@ -179,8 +180,8 @@ inline StudySpec reward_study(std::vector<Method> methods) {
   return spec;
 }
 
-inline StudyResult run(const StudySpec& spec, const std::filesystem::path& folder,
-                       Backend& backend, std::function<void(const Event&)> on_event = {},
+inline StudyResult run(const StudySpec& spec, const std::filesystem::path& folder, Backend& backend,
+                       std::function<void(const Event&)> on_event = {},
                        const std::atomic<bool>* stop = nullptr,
                        const DomainSet& domains = letter_domains()) {
   RunOptions options;
@@ -215,19 +216,18 @@ inline std::string comparable(const StudyResult& result) {
       for (const std::string& leg : e.legs) text += leg + " ";
       text += std::string(to_string(e.condition)) + std::to_string(e.seed) + e.protocol_hash + "\n";
       for (const ItemResult& i : e.items)
-        text += i.item_id + i.kind + i.cluster + bits(i.score) + std::to_string(i.extracted) +
-                std::to_string(i.truncated) + bits(i.strict_score) +
-                std::to_string(i.strict_extracted) + std::to_string(i.stopped_by_text) +
-                std::to_string(i.chosen) + i.gold + i.question + i.reference + i.completion +
-                i.answer + i.failure + std::to_string(i.prompt_tokens + i.sampled_tokens + i.scored_tokens) +
-                bits(i.reference_bits) + bits(i.first_token_bits) +
-                std::to_string(i.reference_bytes) + std::to_string(i.first_token_bytes) + "\n" +
-                samples(i.samples);
+        text +=
+            i.item_id + i.kind + i.cluster + bits(i.score) + std::to_string(i.extracted) +
+            std::to_string(i.truncated) + bits(i.strict_score) +
+            std::to_string(i.strict_extracted) + std::to_string(i.stopped_by_text) +
+            std::to_string(i.chosen) + i.gold + i.question + i.reference + i.completion + i.answer +
+            i.failure + std::to_string(i.prompt_tokens + i.sampled_tokens + i.scored_tokens) +
+            bits(i.reference_bits) + bits(i.first_token_bits) + std::to_string(i.reference_bytes) +
+            std::to_string(i.first_token_bytes) + "\n" + samples(i.samples);
     }
   };
   for (const CellResult& cell : result.cells) {
-    tested(cell.source + ">" + cell.target + std::string(to_string(cell.method)),
-           cell.evaluations);
+    tested(cell.source + ">" + cell.target + std::string(to_string(cell.method)), cell.evaluations);
     tested("held out", cell.held_out);
     for (const PromptVariantResult& variant : cell.variants)
       tested(variant.name, variant.evaluations);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Studies on a Tinker service: the project's own server, in this process.
 #include "tests/study/study_testing.hpp"
 
@@ -193,15 +194,14 @@ TEST_F(TinkerStudy, goes_on_when_the_service_was_started_anew_in_the_middle_of_a
   const auto backend = backend_for(service);
   int events = 0;
   int restarts = 0;
-  const StudyResult result =
-      run_often_saved(served(short_pilot(), service), path() / "run", backend.get(),
-                      [&](const Event& event) {
-                        const bool step = event.kind == Event::Kind::step;
-                        const bool item = event.kind == Event::Kind::eval_progress;
-                        if ((!step && !item) || ++events % 23 != 0 || restarts == 4) return;
-                        ++restarts;
-                        service.restart();
-                      });
+  const StudyResult result = run_often_saved(
+      served(short_pilot(), service), path() / "run", backend.get(), [&](const Event& event) {
+        const bool step = event.kind == Event::Kind::step;
+        const bool item = event.kind == Event::Kind::eval_progress;
+        if ((!step && !item) || ++events % 23 != 0 || restarts == 4) return;
+        ++restarts;
+        service.restart();
+      });
   EXPECT_GE(restarts, 3);
   EXPECT_EQ(scores(result), embedded());
 }
@@ -213,11 +213,12 @@ TEST_F(TinkerStudy, stopped_it_goes_on_and_trains_again_what_was_deleted_at_the_
   int steps = 0;
   const auto first = backend_for(service);
   error_of(Errc::cancelled, [&] {
-    run_often_saved(spec, path() / "run", first.get(),
-                    [&](const Event& event) {
-                      if (event.kind == Event::Kind::step && ++steps == 5) stop = true;
-                    },
-                    &stop);
+    run_often_saved(
+        spec, path() / "run", first.get(),
+        [&](const Event& event) {
+          if (event.kind == Event::Kind::step && ++steps == 5) stop = true;
+        },
+        &stop);
   });
   const tinker::RestClient rest = tinker::ServiceClient(options_for(service)).rest();
   const auto saved = run_blocking(rest.user_checkpoints({}));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model small enough to train in microseconds, behind the real interfaces: softmax regression of
 // the next token on a hash of the last two, trained with Adam, by cross_entropy or, whatever the
 // loss is called, importance sampling. Deterministic; its state survives
@@ -149,9 +150,7 @@ private:
 class FakeTrainer final : public Trainer {
 public:
   FakeTrainer(LoraConfig lora, std::filesystem::path folder, int diverge_at)
-      : lora_(lora),
-        folder_(std::move(folder)),
-        diverge_at_(diverge_at),
+      : lora_(lora), folder_(std::move(folder)), diverge_at_(diverge_at),
         gradient_(FakeWeights::size(), 0.0F) {}
 
   TrainerInfo info() const override {
@@ -206,8 +205,8 @@ private:
       const double v = adam.beta2 * static_cast<double>(weights_.v[i]) + (1 - adam.beta2) * g * g;
       weights_.m[i] = static_cast<float>(m);
       weights_.v[i] = static_cast<float>(v);
-      const double step = m / (1 - std::pow(adam.beta1, n)) /
-                          (std::sqrt(v / (1 - std::pow(adam.beta2, n))) + 1e-8);
+      const double step =
+          m / (1 - std::pow(adam.beta1, n)) / (std::sqrt(v / (1 - std::pow(adam.beta2, n))) + 1e-8);
       weights_.value[i] -= static_cast<float>(adam.learning_rate * step);
       gradient_[i] = 0.0F;
     }
@@ -227,8 +226,7 @@ private:
       write(weights_.v);
       out.write(reinterpret_cast<const char*>(&weights_.steps), sizeof weights_.steps);
     }
-    if (!out.flush())
-      throw Error(Errc::io, "fake state " + folder.string() + " cannot be written");
+    if (!out.flush()) throw Error(Errc::io, "fake state " + folder.string() + " cannot be written");
     co_return folder.string();
   }
   task<void> do_load_state(std::string path, bool with_optimizer) override {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small study results with known answers, for tests of everything downstream of a run.
 #pragma once
 
@@ -60,8 +61,8 @@ inline study::EvaluationResult make_evaluation(const CellPlan& plan, Condition c
     item.first_token_bits = condition == Condition::baseline ? 3.0 : 0.25;
     Rng rng = root.fork(static_cast<std::uint64_t>(i));
     const double noise = 1.0 + plan.bits_noise * (2.0 * rng.uniform() - 1.0);
-    item.reference_bits = item.first_token_bits +
-                          rate * noise * static_cast<double>(item.reference_bytes - 1);
+    item.reference_bits =
+        item.first_token_bits + rate * noise * static_cast<double>(item.reference_bytes - 1);
     evaluation.items.push_back(item);
   }
   return evaluation;
@@ -96,8 +97,8 @@ inline study::CellResult make_cell(const CellPlan& plan) {
       for (const int step : {0, 50, 100, 150}) {
         const double way = 1.0 - std::exp(-step / 50.0);
         const double shift = 0.01 * static_cast<double>(seed) * (step > 0 ? 1.0 : 0.0);
-        curve.points.push_back({step, 2.0 - way, start + (accuracy - start) * way + shift,
-                                1.2 - 0.3 * way + shift});
+        curve.points.push_back(
+            {step, 2.0 - way, start + (accuracy - start) * way + shift, 1.2 - 0.3 * way + shift});
       }
       cell.curves.push_back(curve);
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every Sampler promises, whoever implements it. Include in one test file of a backend and
 // instantiate:
 //
@@ -8,9 +9,9 @@
 #include "xfer/run_blocking.hpp"
 #include "xfer/sampler.hpp"
 
+#include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <gtest/gtest.h>
 
 #include <atomic>
 #include <cmath>
@@ -119,11 +120,11 @@ TEST_P(SamplerConformance, concurrent_requests_do_not_disturb_each_other) {
   std::vector<std::vector<std::int32_t>> together(6);
   boost::asio::io_context loop(1);
   for (std::uint64_t seed = 0; seed < 6; ++seed)
-    boost::asio::co_spawn(loop, s.sampler->sample(request(seed)),
-                          [&together, seed](std::exception_ptr failure,
-                                            std::vector<Completion> got) {
-                            if (!failure) together[seed] = got[0].tokens;
-                          });
+    boost::asio::co_spawn(
+        loop, s.sampler->sample(request(seed)),
+        [&together, seed](std::exception_ptr failure, std::vector<Completion> got) {
+          if (!failure) together[seed] = got[0].tokens;
+        });
   loop.run();
   EXPECT_EQ(together, alone);
   std::vector<std::thread> threads;

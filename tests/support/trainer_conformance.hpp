@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every Trainer promises, whoever implements it. Include in one test file of a backend and
 // instantiate:
 //

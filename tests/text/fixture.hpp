@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tests of this room share.
 #pragma once
 
@@ -29,9 +30,7 @@ inline std::string fixture_text(const std::string& name) {
   return files::read_text(data_folder() / name);
 }
 
-inline Tokenizer fixture(const std::string& name) {
-  return Tokenizer::load(data_folder() / name);
-}
+inline Tokenizer fixture(const std::string& name) { return Tokenizer::load(data_folder() / name); }
 
 /// Folder of material outside the repository; may not exist.
 inline std::filesystem::path shared_folder() {

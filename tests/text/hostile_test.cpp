@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Damaged files must end in an Error, never in a crash. Run under sanitizers this is the proof.
 #include "fixture.hpp"
 

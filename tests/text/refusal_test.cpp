@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a tokenizer.json may not ask for: each is refused by the name of its field.
 #include "fixture.hpp"
 
@@ -35,17 +36,17 @@ TEST(HuggingFaceRefusal, other_steps_around_characters) {
     Json document = Json::parse(test::fixture_text("metaspace.json"));
     change(document);
     test::expect_error(Errc::not_available, parts,
-                 [&] { Tokenizer::from_huggingface(document.dump(), "origin.json"); });
+                       [&] { Tokenizer::from_huggingface(document.dump(), "origin.json"); });
   };
-  refused({"pre_tokenizer.split", "false"},
-          [](Json& j) { j["pre_tokenizer"]["split"] = true; });
+  refused({"pre_tokenizer.split", "false"}, [](Json& j) { j["pre_tokenizer"]["split"] = true; });
   refused({"pre_tokenizer.prepend_scheme", "sometimes", "first"},
           [](Json& j) { j["pre_tokenizer"]["prepend_scheme"] = "sometimes"; });
   refused({"pre_tokenizer.replacement", "_"},
           [](Json& j) { j["pre_tokenizer"]["replacement"] = "_"; });
   refused({"normalizer", "U+2581"}, [](Json& j) { j["pre_tokenizer"] = nullptr; });
-  refused({"normalizer.type", "NFC", "Prepend"},
-          [](Json& j) { j["normalizer"] = Json{{"type", "NFC"}}; });
+  refused({"normalizer.type", "NFC", "Prepend"}, [](Json& j) {
+    j["normalizer"] = Json{{"type", "NFC"}};
+  });
   refused({"decoder", "ByteFallback"}, [](Json& j) { j["decoder"] = nullptr; });
   refused({"decoder.decoders[0].type", "WordPiece"},
           [](Json& j) { j["decoder"]["decoders"][0]["type"] = "WordPiece"; });
@@ -53,15 +54,17 @@ TEST(HuggingFaceRefusal, other_steps_around_characters) {
 
 TEST(HuggingFaceRefusal, other_steps) {
   const Errc code = Errc::not_available;
-  expect_refusal(code, {"normalizer.type", "NFKC", "NFC"},
-                 [](Json& j) { j["normalizer"] = {{"type", "NFKC"}}; });
+  expect_refusal(code, {"normalizer.type", "NFKC", "NFC"}, [](Json& j) {
+    j["normalizer"] = {{"type", "NFKC"}};
+  });
   expect_refusal(code, {"normalizer.normalizers[1].type", "Lowercase"}, [](Json& j) {
     j["normalizer"] = Json::parse(
         R"({"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}]})");
   });
   expect_refusal(code, {"pre_tokenizer", "null"}, [](Json& j) { j["pre_tokenizer"] = nullptr; });
-  expect_refusal(code, {"pre_tokenizer.type", "Whitespace"},
-                 [](Json& j) { j["pre_tokenizer"] = {{"type", "Whitespace"}}; });
+  expect_refusal(code, {"pre_tokenizer.type", "Whitespace"}, [](Json& j) {
+    j["pre_tokenizer"] = {{"type", "Whitespace"}};
+  });
   expect_refusal(code, {"pre_tokenizer", "ByteLevel"}, [](Json& j) {
     j["pre_tokenizer"] = {{"type", "Digits"}, {"individual_digits", true}};
   });
@@ -73,11 +76,13 @@ TEST(HuggingFaceRefusal, other_steps) {
       code, {"pre_tokenizer.pretokenizers[0].behavior", "MergedWithNext"},
       [](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "MergedWithNext"; },
       "llama3.json");
-  expect_refusal(code, {"decoder", "WordPiece"},
-                 [](Json& j) { j["decoder"] = {{"type", "WordPiece"}}; });
+  expect_refusal(code, {"decoder", "WordPiece"}, [](Json& j) {
+    j["decoder"] = {{"type", "WordPiece"}};
+  });
   expect_refusal(code, {"decoder", "null"}, [](Json& j) { j["decoder"] = nullptr; });
-  expect_refusal(code, {"post_processor.type", "BertProcessing"},
-                 [](Json& j) { j["post_processor"] = {{"type", "BertProcessing"}}; });
+  expect_refusal(code, {"post_processor.type", "BertProcessing"}, [](Json& j) {
+    j["post_processor"] = {{"type", "BertProcessing"}};
+  });
   expect_refusal(
       code, {"post_processor.single[2]"},
       [](Json& j) { j["post_processor"]["single"].push_back(j["post_processor"]["single"][0]); },
@@ -94,8 +99,9 @@ TEST(HuggingFaceRefusal, damaged_vocabulary_and_merges) {
   expect_refusal(code, {"two tokens have the id 5"},
                  [](Json& j) { j["model"]["vocab"]["xyzzy"] = 5; });
   expect_refusal(code, {"model.merges"}, [](Json& j) { j["model"].erase("merges"); });
-  expect_refusal(code, {"model.merges[1]", "xyzzy"},
-                 [](Json& j) { j["model"]["merges"][1] = Json::array({"a", "xyzzy"}); });
+  expect_refusal(code, {"model.merges[1]", "xyzzy"}, [](Json& j) {
+    j["model"]["merges"][1] = Json::array({"a", "xyzzy"});
+  });
   expect_refusal(code, {"model.merges[1]"}, [](Json& j) { j["model"]["merges"][1] = "a b c"; });
   expect_refusal(code, {"model.merges[1]"}, [](Json& j) { j["model"]["merges"][1] = 7; });
   expect_refusal(code, {"model"}, [](Json& j) { j.erase("model"); });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/text/renderer.hpp"
 
 #include "fixture.hpp"
@@ -211,14 +212,16 @@ TEST(Renderer, refuses_conversations_that_make_no_sense) {
   const auto renderer = Renderer::make("plain", fixture("gpt2.json"));
   test::expect_error(Errc::invalid_argument, {"no message"},
                      [&] { renderer->generation_prompt({}); });
-  test::expect_error(Errc::invalid_argument, {"tool", "system, user, assistant"},
-                     [&] { renderer->generation_prompt({{"tool", "x"}}); });
+  test::expect_error(Errc::invalid_argument, {"tool", "system, user, assistant"}, [&] {
+    renderer->generation_prompt({{"tool", "x"}});
+  });
   test::expect_error(Errc::invalid_argument, {"last message", "user"},
                      [&] { renderer->generation_prompt(with_answer(question, "4")); });
   test::expect_error(Errc::invalid_argument, {"last message", "assistant"},
                      [&] { renderer->supervised_example(question); });
-  test::expect_error(Errc::invalid_argument, {"before the answer"},
-                     [&] { renderer->supervised_example({{"assistant", "4"}}); });
+  test::expect_error(Errc::invalid_argument, {"before the answer"}, [&] {
+    renderer->supervised_example({{"assistant", "4"}});
+  });
 }
 
 }  // namespace

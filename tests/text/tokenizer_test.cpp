@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "fixture.hpp"
 
 #include "xfer/text/tokenizer.hpp"
@@ -116,8 +117,9 @@ TEST(Tokenizer, every_token_is_found_by_its_bytes) {
 TEST(Tokenizer, names_an_id_that_does_not_exist) {
   const Tokenizer tokenizer = fixture("gpt2.json");
   for (const std::int32_t id : {-1, tokenizer.vocab_size(), 1 << 30}) {
-    test::expect_error(Errc::invalid_argument, {std::to_string(id)},
-                       [&] { tokenizer.decode(Ids{0, id}); });
+    test::expect_error(Errc::invalid_argument, {std::to_string(id)}, [&] {
+      tokenizer.decode(Ids{0, id});
+    });
     test::expect_error(Errc::invalid_argument, {std::to_string(id)},
                        [&] { tokenizer.token_bytes(id); });
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/tinker/certificates.hpp"
 
 #include <openssl/bio.h>
@@ -38,8 +39,7 @@ Certificate make(const char* name, EVP_PKEY* key, X509* issuer, EVP_PKEY* issuer
   X509* const signer = issuer != nullptr ? issuer : out.get();
   X509_set_issuer_name(out.get(), X509_get_subject_name(signer));
   if (authority) extend(out.get(), signer, NID_basic_constraints, "critical,CA:TRUE");
-  if (!alternative_name.empty())
-    extend(out.get(), signer, NID_subject_alt_name, alternative_name);
+  if (!alternative_name.empty()) extend(out.get(), signer, NID_subject_alt_name, alternative_name);
   X509_sign(out.get(), issuer_key, EVP_sha256());
   return out;
 }
@@ -68,8 +68,7 @@ std::string pem(EVP_PKEY* key) {
 
 struct Authority::Parts {
   Key key = new_key();
-  Certificate certificate =
-      make("test authority", key.get(), nullptr, key.get(), 1, "", true);
+  Certificate certificate = make("test authority", key.get(), nullptr, key.get(), 1, "", true);
 };
 
 Authority::Authority() : parts_(new Parts) {}

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/client/chunking.hpp"
 #include "tinker/client/sample_window.hpp"
 
@@ -63,7 +64,7 @@ TEST(Chunking, reduces_metrics_as_their_suffix_says) {
                                           {"e:hash2", 8.0},
                                           {"f:unique", 2.5}})});
   const std::map<std::string, double> expected = {
-      {"loss:sum", 3.5}, {"a:mean", 3.0},    {"b:min", 3.0},      {"c:max", 9.0},
+      {"loss:sum", 3.5}, {"a:mean", 3.0},   {"b:min", 3.0},    {"c:max", 9.0},
       {"d:slack", 3.0},  {"e:hash2", 15.0}, {"f:unique", 1.5}, {"f:unique_1", 2.5}};
   EXPECT_EQ(out.metrics, expected);
   EXPECT_EQ(out.loss_fn_outputs.size(), 4U);

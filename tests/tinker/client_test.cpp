@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The client against a small service over a real model.
 #include "tests/tinker/client_testing.hpp"
 #include "xfer/engine/local_trainer.hpp"
@@ -53,8 +54,7 @@ TEST_F(Client, a_tour_gives_the_engines_own_numbers) {
       run_blocking(service_client.create_training_client_from_state(path, true));
   EXPECT_EQ(run_blocking(resumed.forward(batch(), {})).metrics, after.metrics);
   const SamplingClient tuned = run_blocking(training.snapshot());
-  const SamplingClient base =
-      run_blocking(service_client.create_sampling_client_of_model("tiny"));
+  const SamplingClient base = run_blocking(service_client.create_sampling_client_of_model("tiny"));
   SampleCall two = sample_call();
   two.num_samples = 2;
   const auto sampled = run_blocking(tuned.sample(two));
@@ -128,8 +128,7 @@ TEST_F(Client, a_refused_request_leaves_the_model_usable) {
             }),
             Errc::invalid_argument);
   EXPECT_EQ(code_of([&] { run_blocking(training.forward({}, {})); }), Errc::invalid_argument);
-  EXPECT_EQ(code_of([&] { run_blocking(training.save_state("a/b", {})); }),
-            Errc::invalid_argument);
+  EXPECT_EQ(code_of([&] { run_blocking(training.save_state("a/b", {})); }), Errc::invalid_argument);
 }
 
 TEST_F(Client, a_step_that_may_have_arrived_is_not_sent_again) {
@@ -190,8 +189,7 @@ TEST_F(Client, a_save_whose_answer_was_lost_is_taken_over) {
   EXPECT_EQ(run_blocking(training.save_state("one", {})), "tinker://sess-1:train:0/weights/one");
   EXPECT_EQ(service.asked("save_weights"), 2);
   // A name that exists for another reason is not.
-  EXPECT_EQ(code_of([&] { run_blocking(training.save_state("one", {})); }),
-            Errc::invalid_argument);
+  EXPECT_EQ(code_of([&] { run_blocking(training.save_state("one", {})); }), Errc::invalid_argument);
 }
 
 TEST_F(Client, a_lost_future_is_asked_for_anew_in_sampling_only) {
@@ -278,10 +276,9 @@ TEST_F(Client, refused_keys_and_open_bills_end_in_words) {
   };
   const ServiceClient service_client = client();
   std::string text;
-  EXPECT_EQ(code_of([&] {
-              run_blocking(service_client.create_sampling_client_of_model("tiny"));
-            }, &text),
-            Errc::unauthorized);
+  EXPECT_EQ(
+      code_of([&] { run_blocking(service_client.create_sampling_client_of_model("tiny")); }, &text),
+      Errc::unauthorized);
   EXPECT_NE(text.find("TINKER_API_KEY"), std::string::npos) << text;
   EXPECT_EQ(text.find("tml-secret-key"), std::string::npos);
   EXPECT_EQ(code_of([&] { run_blocking(service_client.capabilities()); }, &text),
@@ -302,8 +299,7 @@ TEST_F(Client, needs_a_key_for_the_hosted_service_and_a_sane_one_anywhere) {
 
 TEST_F(Client, works_without_the_optional_endpoints) {
   service.faults = [](const std::string& endpoint, int) -> std::optional<Fault> {
-    if (endpoint == "client/dynamic_config" || endpoint.ends_with("/finish"))
-      return answering(404);
+    if (endpoint == "client/dynamic_config" || endpoint.ends_with("/finish")) return answering(404);
     return std::nullopt;
   };
   const ServiceClient service_client = client();
@@ -333,18 +329,21 @@ TEST_F(Client, a_cancelled_sample_is_given_up_at_the_service_too) {
   std::function<void()> stop_when_polled = [&] {
     later.expires_after(2ms);
     later.async_wait([&](boost::system::error_code) {
-      if (service.asked("retrieve_future") == 0) stop_when_polled();
-      else stop.emit(boost::asio::cancellation_type::terminal);
+      if (service.asked("retrieve_future") == 0)
+        stop_when_polled();
+      else
+        stop.emit(boost::asio::cancellation_type::terminal);
     });
   };
   stop_when_polled();
   Errc code = Errc::internal;
-  boost::asio::co_spawn(
-      loop, sampler.sample(sample_call()),
-      boost::asio::bind_cancellation_slot(
-          stop.slot(), [&](std::exception_ptr failed, const SampleResponse&) {
-            code = code_of([&] { if (failed) std::rethrow_exception(failed); });
-          }));
+  boost::asio::co_spawn(loop, sampler.sample(sample_call()),
+                        boost::asio::bind_cancellation_slot(
+                            stop.slot(), [&](std::exception_ptr failed, const SampleResponse&) {
+                              code = code_of([&] {
+                                if (failed) std::rethrow_exception(failed);
+                              });
+                            }));
   loop.run();
   EXPECT_EQ(code, Errc::cancelled);
   for (int i = 0; i < 5000 && service.asked("cancel_future") == 0; ++i)
@@ -366,8 +365,7 @@ TEST_F(Client, a_deadline_ends_the_waiting) {
 TEST_F(Client, calls_outlive_the_client_that_made_them) {
   auto call = [&] {
     const ServiceClient short_lived = client();
-    return run_blocking(short_lived.create_sampling_client_of_model("tiny"))
-        .sample(sample_call());
+    return run_blocking(short_lived.create_sampling_client_of_model("tiny")).sample(sample_call());
   }();
   EXPECT_EQ(run_blocking(std::move(call)).sequences.size(), 1U);
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The binary messages: against recorded bytes, back and forth, and in hostile hands.
 #include "xfer/tinker/codec.hpp"
 #include "tests/tinker/recordings.hpp"
@@ -43,8 +44,8 @@ TEST(Base64, gives_back_what_it_got_and_refuses_nonsense) {
 }
 
 TEST(SampleResponseCodec, reads_a_recorded_answer) {
-  const auto r = decode_sample_response(from_base64(
-      "CiYIARIQAAAAAAEAAAACAAAAAwAAABoQAADAvwAAwL8AAMC/AADAvxIMAADAfwAAAMAAAADA"));
+  const auto r = decode_sample_response(
+      from_base64("CiYIARIQAAAAAAEAAAACAAAAAwAAABoQAADAvwAAwL8AAMC/AADAvxIMAADAfwAAAMAAAADA"));
   ASSERT_EQ(r.sequences.size(), 1U);
   EXPECT_EQ(r.sequences[0].stop_reason, StopReason::length);
   EXPECT_EQ(r.sequences[0].tokens, (std::vector<std::int32_t>{0, 1, 2, 3}));
@@ -82,21 +83,27 @@ TEST(SampleResponseCodec, carries_every_field_there_and_back) {
   EXPECT_EQ(back.prompt_logprobs, r.prompt_logprobs);
   EXPECT_EQ(back.topk_prompt_logprobs, r.topk_prompt_logprobs);
   EXPECT_EQ(back.prompt_cache_hit_tokens, 12);
-  EXPECT_EQ(floats(back.target_prompt_logprobs->values),
-            floats(r.target_prompt_logprobs->values));
+  EXPECT_EQ(floats(back.target_prompt_logprobs->values), floats(r.target_prompt_logprobs->values));
   EXPECT_EQ(back.target_prompt_logprobs->values.shape, r.target_prompt_logprobs->values.shape);
   EXPECT_EQ(integers(back.prompt_alt_tokens->tokens), integers(r.prompt_alt_tokens->tokens));
 }
 
 TEST(SampleResponseCodec, refuses_what_does_not_add_up) {
   // One sequence: tokens of 3 bytes.
-  EXPECT_NE(refusal([] { decode_sample_response(std::string("\x0a\x05\x12\x03" "abc")); })
-                .find("tokens"),
+  EXPECT_NE(refusal([] {
+              decode_sample_response(
+                  std::string("\x0a\x05\x12\x03"
+                              "abc"));
+            }).find("tokens"),
             std::string::npos);
   // 1 token, 2 log-probabilities.
   EXPECT_NE(refusal([] {
               decode_sample_response(
-                  std::string("\x0a\x10\x12\x04" "abcd" "\x1a\x08" "abcdefgh", 18));
+                  std::string("\x0a\x10\x12\x04"
+                              "abcd"
+                              "\x1a\x08"
+                              "abcdefgh",
+                              18));
             }).find("1 tokens but 2"),
             std::string::npos);
   refusal([] { decode_sample_response("\x0a\x7f"); });
@@ -155,7 +162,7 @@ std::string output_message(std::int64_t num_datums, const std::vector<std::int64
       field('\x0a', data) + field('\x12', to_bytes(offsets)) + std::string{'\x18', dtype};
   const std::string entry = field('\x0a', "x") + field('\x12', tensor);
   std::string record = field('\x12', entry) + '\x18';
-  for (auto n = static_cast<std::uint64_t>(num_datums); ; n >>= 7U) {
+  for (auto n = static_cast<std::uint64_t>(num_datums);; n >>= 7U) {
     if (n < 128) {
       record += static_cast<char>(n);
       break;
@@ -178,14 +185,13 @@ TEST(OutputCodec, widens_short_types) {
 
 TEST(OutputCodec, refuses_offsets_and_counts_that_lie) {
   const std::string eight(8, 'a');
-  EXPECT_EQ(decode_forward_backward_output(output_message(2, {0, 4, 8}, eight, 1))
-                .loss_fn_outputs.size(),
-            2U);
+  EXPECT_EQ(
+      decode_forward_backward_output(output_message(2, {0, 4, 8}, eight, 1)).loss_fn_outputs.size(),
+      2U);
   const std::vector<std::pair<std::int64_t, std::vector<std::int64_t>>> lies = {
-      {2, {0, 8}},       {1, {0, 4, 8}},  {2, {4, 4, 8}},
-      {2, {0, 4, 12}},   {2, {0, 12, 8}}, {2, {0, -4, 8}},
-      {2, {0, 3, 8}},    {0, {}},         {-1, {0, 8}},
-      {1LL << 60, {0, 8}}, {2, {0, 1LL << 62, 8}}};
+      {2, {0, 8}},     {1, {0, 4, 8}},      {2, {4, 4, 8}},        {2, {0, 4, 12}},
+      {2, {0, 12, 8}}, {2, {0, -4, 8}},     {2, {0, 3, 8}},        {0, {}},
+      {-1, {0, 8}},    {1LL << 60, {0, 8}}, {2, {0, 1LL << 62, 8}}};
   for (const auto& [count, offsets] : lies)
     refusal([&] { decode_forward_backward_output(output_message(count, offsets, eight, 1)); });
   refusal([&] { decode_forward_backward_output(output_message(2, {0, 4, 8}, eight, 0)); });
@@ -232,8 +238,7 @@ TEST(RequestCodec, writes_what_it_reads) {
   ASSERT_EQ(back.data.size(), 2U);
   EXPECT_EQ(back.data[1].model_input, datum.model_input);
   EXPECT_EQ(back.data[1].loss_fn_inputs.at("target_tokens").csr, sparse.csr);
-  EXPECT_EQ(back.data[1].loss_fn_inputs.at("weights").values.shape,
-            (std::vector<std::int64_t>{3}));
+  EXPECT_EQ(back.data[1].loss_fn_inputs.at("weights").values.shape, (std::vector<std::int64_t>{3}));
 
   auto broken = data;
   broken[1].loss_fn_inputs["target_tokens"].csr->col[0] = 10;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/client/credential.hpp"
 #include "tests/tinker/client_testing.hpp"
 #include "tinker/wire/base64.hpp"
@@ -47,8 +48,8 @@ TEST(Token, nonsense_is_refused_without_being_shown) {
 
 TEST(Token, stands_in_for_the_key_where_the_service_wants_one) {
   const long now = static_cast<long>(
-      std::chrono::duration_cast<std::chrono::seconds>(
-          Token::Clock::now().time_since_epoch()).count());
+      std::chrono::duration_cast<std::chrono::seconds>(Token::Clock::now().time_since_epoch())
+          .count());
   int given = 0;
   std::vector<std::string> keys;
   ScriptedServer server([&](const ServerRequest& request) -> ServerReply {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whatever goes wrong on the way, a training run ends with the same adapter as without faults, or
 // stops with a clear error.
 #include "tests/tinker/client_testing.hpp"
@@ -144,17 +145,13 @@ TEST_P(Faults, a_refusal_is_survived_or_told) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Faults,
-                         ::testing::Values(std::tuple("client/config", 0),
-                                           std::tuple("create_session", 0),
-                                           std::tuple("create_model", 0),
-                                           std::tuple("get_info", 0),
-                                           std::tuple("forward_backward", 2),
-                                           std::tuple("optim_step", 2),
-                                           std::tuple("save_weights", 0),
-                                           std::tuple("retrieve_future", 1),
-                                           std::tuple("retrieve_future", 3),
-                                           std::tuple("retrieve_future", 6)));
+INSTANTIATE_TEST_SUITE_P(
+    Each, Faults,
+    ::testing::Values(std::tuple("client/config", 0), std::tuple("create_session", 0),
+                      std::tuple("create_model", 0), std::tuple("get_info", 0),
+                      std::tuple("forward_backward", 2), std::tuple("optim_step", 2),
+                      std::tuple("save_weights", 0), std::tuple("retrieve_future", 1),
+                      std::tuple("retrieve_future", 3), std::tuple("retrieve_future", 6)));
 
 TEST(Faults, a_lost_future_or_session_is_trained_again_from_the_checkpoint) {
   for (const int number : {1, 2, 4, 5, 6, 7}) {
@@ -200,8 +197,7 @@ TEST(Faults, a_state_that_is_lost_while_it_is_loaded_is_loaded_again) {
   const double loss = scores(*first);
   const int models = service.asked("create_model") + service.asked("load_weights");
   lost = service.asked("retrieve_future");
-  const auto second =
-      run_blocking(make_remote_trainer_of_state(client, "tiny", lora, path, true));
+  const auto second = run_blocking(make_remote_trainer_of_state(client, "tiny", lora, path, true));
   EXPECT_EQ(service.asked("create_model") + service.asked("load_weights"), models + 2);
   EXPECT_EQ(second->info().optimizer_steps, 1);
   EXPECT_EQ(scores(*second), loss);
@@ -226,8 +222,7 @@ TEST(Faults, a_service_that_stays_away_ends_in_an_error) {
     return std::nullopt;
   };
   ScriptedServer server(service.handler());
-  EXPECT_EQ(code_of([&] { train(ServiceClient(quick_options(server.url()))); }),
-            Errc::unavailable);
+  EXPECT_EQ(code_of([&] { train(ServiceClient(quick_options(server.url()))); }), Errc::unavailable);
   EXPECT_EQ(code_of([&] { train(ServiceClient(quick_options("http://127.0.0.1:1"))); }),
             Errc::unavailable);
 }

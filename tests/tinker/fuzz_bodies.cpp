@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/tinker/fuzz_target.hpp"
 #include "tinker/transport/address.hpp"
 #include "tinker/wire/base64.hpp"
@@ -9,10 +10,8 @@
 
 static std::vector<std::string> bodies() {
   return {xfer::tinker::zstd_compress(std::string(300, 'a') + "b"),
-          "aGVsbG8gd29ybGQ=",
-          "https://host.example:8443/services/prefix",
-          "http://user:p%40ss@[::1]:8080",
-          "tinker://session:train:0/sampler_weights/name"};
+          "aGVsbG8gd29ybGQ=", "https://host.example:8443/services/prefix",
+          "http://user:p%40ss@[::1]:8080", "tinker://session:train:0/sampler_weights/name"};
 }
 
 /// What is not JSON and not protobuf: compressed bodies, addresses, paths, base64.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mutated answers, over real connections: each is taken or refused, and the client goes on.
 #include "tests/tinker/client_testing.hpp"
 #include "tests/tinker/fuzz_target.hpp"

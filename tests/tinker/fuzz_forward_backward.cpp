@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/tinker/fuzz_target.hpp"
 #include "xfer/error.hpp"
 #include "xfer/tinker/codec.hpp"
@@ -24,8 +25,8 @@ static std::vector<std::string> requests() {
 
 XFER_FUZZ_TARGET(forward_backward, &requests) {
   try {
-    const auto message = xfer::tinker::decode_forward_backward(
-        {reinterpret_cast<const char*>(data), size});
+    const auto message =
+        xfer::tinker::decode_forward_backward({reinterpret_cast<const char*>(data), size});
     // What was accepted can be written again.
     xfer::tinker::decode_forward_backward(
         xfer::tinker::encode_forward_backward(message.call, message.data));

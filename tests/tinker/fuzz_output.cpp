@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/tinker/fuzz_target.hpp"
 #include "xfer/error.hpp"
 #include "xfer/tinker/codec.hpp"

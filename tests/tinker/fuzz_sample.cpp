@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/tinker/fuzz_target.hpp"
 #include "xfer/error.hpp"
 #include "xfer/tinker/codec.hpp"
@@ -20,8 +21,8 @@ static std::vector<std::string> responses() {
 
 XFER_FUZZ_TARGET(sample, &responses) {
   try {
-    xfer::tinker::encode_sample_response(xfer::tinker::decode_sample_response(
-        {reinterpret_cast<const char*>(data), size}));
+    xfer::tinker::encode_sample_response(
+        xfer::tinker::decode_sample_response({reinterpret_cast<const char*>(data), size}));
   } catch (const xfer::Error& e) {
     if (e.code() != xfer::Errc::bad_data) std::abort();
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One fuzz target each file. Built for libFuzzer (XFER_LIBFUZZER) it is the program's entry; in the
 // normal tests it is registered, and run over a small corpus and random mutations of it.
 #pragma once
@@ -43,13 +44,13 @@ private:
 }  // namespace xfer::tinker::testing
 
 #ifdef XFER_LIBFUZZER
-#define XFER_FUZZ_TARGET(name, corpus)                                                   \
-  [[maybe_unused]] static const auto unused_##name = corpus;                             \
+#define XFER_FUZZ_TARGET(name, corpus)                       \
+  [[maybe_unused]] static const auto unused_##name = corpus; \
   extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 #else
-#define XFER_FUZZ_TARGET(name, corpus)                                                   \
-  static int fuzz_##name(const std::uint8_t* data, std::size_t size);                    \
-  static const xfer::tinker::testing::FuzzRegistration registered_##name(                \
-      {#name, &fuzz_##name, corpus});                                                    \
+#define XFER_FUZZ_TARGET(name, corpus)                                    \
+  static int fuzz_##name(const std::uint8_t* data, std::size_t size);     \
+  static const xfer::tinker::testing::FuzzRegistration registered_##name( \
+      {#name, &fuzz_##name, corpus});                                     \
   static int fuzz_##name(const std::uint8_t* data, std::size_t size)
 #endif

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs every fuzz target over its corpus and random mutations.
 #include "tests/tinker/fuzz_target.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The JSON bodies: against recorded ones, and in hostile hands.
 #include "tests/tinker/recordings.hpp"
 #include "tinker/wire/answers.hpp"
@@ -60,10 +61,9 @@ TEST(Requests, a_sample_equals_the_recorded_one) {
   call.params.temperature = 0.7;
   call.params.top_k = 5;
   call.params.top_p = 0.9;
-  EXPECT_EQ(
-      parsed(sample_body("samp-0", 0, call)),
-      parsed(
-          R"({"num_samples":2,"prompt":{"chunks":[{"tokens":[1,2,3],"type":"encoded_text"}]},
+  EXPECT_EQ(parsed(sample_body("samp-0", 0, call)),
+            parsed(
+                R"({"num_samples":2,"prompt":{"chunks":[{"tokens":[1,2,3],"type":"encoded_text"}]},
               "sampling_params":{"max_tokens":4,"seed":3,"stop":["\n"],"temperature":0.7,
               "top_k":5,"top_p":0.9},"sampling_session_id":"samp-0","seq_id":0,
               "prompt_logprobs":false,"topk_prompt_logprobs":0,"topk_sample_logprobs":0,
@@ -86,19 +86,30 @@ TEST(Answers, every_recorded_answer_is_understood) {
     const std::string body = e.response.dump();
     const std::string name = e.path.substr(std::string("/api/v1/").size());
     ++read;
-    if (name == "client/config") read_client_config(body);
-    else if (name == "create_session") EXPECT_NE(read_session_id(body), "");
-    else if (name == "get_server_capabilities") EXPECT_FALSE(read_capabilities(body).empty());
-    else if (name == "get_info") EXPECT_NE(read_model_info(body).model_id, "");
-    else if (name == "create_sampling_session") EXPECT_NE(read_sampling_session_id(body), "");
-    else if (name == "weights_info") EXPECT_NE(read_weights_info(body).base_model, "");
-    else if (name.starts_with("samplers/")) EXPECT_NE(read_sampler(body).sampler_id, "");
-    else if (name.starts_with("training_runs?")) EXPECT_FALSE(read_training_runs(body).empty());
-    else if (name.ends_with("/checkpoints")) EXPECT_FALSE(read_checkpoints(body).empty());
-    else if (name == "retrieve_future") read_future_state(body);
+    if (name == "client/config")
+      read_client_config(body);
+    else if (name == "create_session")
+      EXPECT_NE(read_session_id(body), "");
+    else if (name == "get_server_capabilities")
+      EXPECT_FALSE(read_capabilities(body).empty());
+    else if (name == "get_info")
+      EXPECT_NE(read_model_info(body).model_id, "");
+    else if (name == "create_sampling_session")
+      EXPECT_NE(read_sampling_session_id(body), "");
+    else if (name == "weights_info")
+      EXPECT_NE(read_weights_info(body).base_model, "");
+    else if (name.starts_with("samplers/"))
+      EXPECT_NE(read_sampler(body).sampler_id, "");
+    else if (name.starts_with("training_runs?"))
+      EXPECT_FALSE(read_training_runs(body).empty());
+    else if (name.ends_with("/checkpoints"))
+      EXPECT_FALSE(read_checkpoints(body).empty());
+    else if (name == "retrieve_future")
+      read_future_state(body);
     else if (e.method == "POST" && e.response.contains("request_id"))
       EXPECT_NE(read_request_id(body), "");
-    else --read;
+    else
+      --read;
   }
   EXPECT_GT(read, 100);
 }

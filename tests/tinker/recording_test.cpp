@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is recorded holds no secrets and replays to the same results.
+#include "xfer/tinker/recording.hpp"
 #include "tests/tinker/client_testing.hpp"
 #include "tests/tinker/recordings.hpp"
-#include "xfer/tinker/recording.hpp"
 
 #include <unistd.h>
 
@@ -58,8 +59,8 @@ TEST(Recording, replays_to_the_same_results_and_holds_no_key) {
   text << std::ifstream(file).rdbuf();
   EXPECT_EQ(text.str().find("tml-secret-key"), std::string::npos);
   EXPECT_NE(text.str().find("named REDACTED by mistake"), std::string::npos);
-  for (const char* decoded : {"\"loss_fn\":\"cross_entropy\"", "\"loss:sum\":",
-                              "\"stop_reason\":", "\"loss_fn_inputs\":"})
+  for (const char* decoded : {"\"loss_fn\":\"cross_entropy\"",
+                              "\"loss:sum\":", "\"stop_reason\":", "\"loss_fn_inputs\":"})
     EXPECT_NE(text.str().find(decoded), std::string::npos) << decoded;
   EXPECT_EQ(tour(replaying(file)), expected);
   std::filesystem::remove(file);
@@ -82,10 +83,9 @@ TEST(Recording, leaves_out_tokens_and_signed_addresses) {
       request.body = R"({"weights_access_token":"SECRET"})";
       request.content_type = "application/json";
       request.headers.emplace_back("X-API-Key", "SECRETKEY");
-      boost::asio::co_spawn(loop, transport->send(std::move(request)),
-                            [](std::exception_ptr failed, const HttpResponse&) {
-                              EXPECT_FALSE(failed);
-                            });
+      boost::asio::co_spawn(
+          loop, transport->send(std::move(request)),
+          [](std::exception_ptr failed, const HttpResponse&) { EXPECT_FALSE(failed); });
     }
     loop.run();
   }
@@ -152,9 +152,9 @@ TEST(Replay, the_basic_recording) {
   EXPECT_EQ(base.sampling_session_id(), "sess-1:sample:1");
   run_blocking(base.sample(call));
   std::string text;
-  EXPECT_EQ(code_of([&] { run_blocking(client.create_training_client("no/such-model", {})); },
-                    &text),
-            Errc::invalid_argument);
+  EXPECT_EQ(
+      code_of([&] { run_blocking(client.create_training_client("no/such-model", {})); }, &text),
+      Errc::invalid_argument);
   EXPECT_NE(text.find("unknown base model"), std::string::npos);
 }
 

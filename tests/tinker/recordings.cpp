@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/tinker/recordings.hpp"
 
 #include "tinker/wire/base64.hpp"

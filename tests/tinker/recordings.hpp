@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recorded exchanges between the service's own SDK and servers, kept outside the repository.
 #pragma once
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trainer and Sampler over the wire keep the promises of the local ones.
+#include "xfer/tinker/remote.hpp"
 #include "tests/support/sampler_conformance.hpp"
 #include "tests/support/trainer_conformance.hpp"
 #include "tests/tinker/client_testing.hpp"
-#include "xfer/tinker/remote.hpp"
 
 namespace xfer {
 namespace {
@@ -70,8 +71,7 @@ TEST(RemoteTrainer, paths_tell_what_they_hold) {
         << bad;
   LoraConfig other_rank;
   other_rank.rank = 2;
-  const auto other =
-      run_blocking(make_remote_trainer(conformance_client(), "tiny", other_rank));
+  const auto other = run_blocking(make_remote_trainer(conformance_client(), "tiny", other_rank));
   EXPECT_EQ(code_of([&] { run_blocking(other->load_state(full, true)); }), Errc::run_mismatch);
 }
 

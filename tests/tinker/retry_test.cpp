@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When a request is sent again, and how a future is waited for: tables, no socket.
 #include "tinker/client/retry.hpp"
 #include "tinker/client/poll.hpp"
@@ -173,9 +174,8 @@ TEST(PollMachine, ends_as_the_answer_says) {
   EXPECT_TRUE(std::holds_alternative<PollMachine::Done>(first(reply(Kind::result))));
   EXPECT_TRUE(std::holds_alternative<PollMachine::Failed>(first(reply(Kind::failed))));
   EXPECT_TRUE(std::holds_alternative<PollMachine::Lost>(first(http(410))));
-  for (const auto& [code, errc] : std::map<int, Errc>{{401, Errc::unauthorized},
-                                                      {404, Errc::invalid_argument},
-                                                      {422, Errc::invalid_argument}})
+  for (const auto& [code, errc] : std::map<int, Errc>{
+           {401, Errc::unauthorized}, {404, Errc::invalid_argument}, {422, Errc::invalid_argument}})
     EXPECT_EQ(std::get<PollMachine::GiveUp>(first(http(code))).code, errc);
   for (const int code : {409, 429, 500, 502, 503, 504})
     EXPECT_TRUE(std::holds_alternative<PollMachine::Send>(first(http(code)))) << code;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/tinker/scripted_server.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -24,8 +25,7 @@ using coroutine = asio::awaitable<T>;
 
 struct ScriptedServer::State {
   State(Handler h, const ServerIdentity& identity, BodyCut cut)
-      : handler(std::move(h)),
-        body_cut(std::move(cut)),
+      : handler(std::move(h)), body_cut(std::move(cut)),
         acceptor(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
     if (identity.certificate.empty()) return;
     tls = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
@@ -57,8 +57,10 @@ coroutine<void> ScriptedServer::State::accept() {
     auto accepting = acceptor.async_accept(asio::use_awaitable);
     tcp::socket socket = co_await std::move(accepting);
     const int number = count++;
-    if (tls) asio::co_spawn(loop, secure(std::move(socket), number), asio::detached);
-    else asio::co_spawn(loop, plain(std::move(socket), number), asio::detached);
+    if (tls)
+      asio::co_spawn(loop, secure(std::move(socket), number), asio::detached);
+    else
+      asio::co_spawn(loop, plain(std::move(socket), number), asio::detached);
   }
 }
 
@@ -137,7 +139,8 @@ coroutine<bool> ScriptedServer::State::answer(Stream& stream, const ServerReply&
   if (reply.status != 204) head += "Content-Type: " + reply.type + "\r\n";
   for (const auto& [name, value] : reply.headers) head += name + ": " + value + "\r\n";
   const bool flooding = reply.sending == Sending::endless || reply.sending == Sending::drip;
-  if (flooding) head += "Transfer-Encoding: chunked\r\n";
+  if (flooding)
+    head += "Transfer-Encoding: chunked\r\n";
   else if (reply.status != 204)
     head += "Content-Length: " + std::to_string(reply.body.size()) + "\r\n";
   if (reply.close) head += "Connection: close\r\n";

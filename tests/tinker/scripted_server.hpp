@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An HTTP server on 127.0.0.1 that answers as a test tells it, well or badly.
 #pragma once
 

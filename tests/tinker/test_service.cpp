@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/tinker/test_service.hpp"
 
 #include "tinker/wire/zstd_body.hpp"
@@ -39,38 +40,37 @@ std::shared_ptr<const engine::Model> tiny_model() {
   Json vocab = Json::object();
   int id = 0;
   for (char c = '!'; c <= 'b'; ++c) vocab[std::string(1, c)] = id++;
-  const Json tokenizer = {
-      {"version", "1.0"},
-      {"added_tokens",
-       {{{"id", id},
-         {"content", "<|end|>"},
-         {"single_word", false},
-         {"lstrip", false},
-         {"rstrip", false},
-         {"normalized", false},
-         {"special", true}}}},
-      {"normalizer", nullptr},
-      {"pre_tokenizer",
-       {{"type", "ByteLevel"},
-        {"add_prefix_space", false},
-        {"trim_offsets", true},
-        {"use_regex", true}}},
-      {"post_processor", nullptr},
-      {"decoder",
-       {{"type", "ByteLevel"},
-        {"add_prefix_space", true},
-        {"trim_offsets", true},
-        {"use_regex", true}}},
-      {"model",
-       {{"type", "BPE"},
-        {"dropout", nullptr},
-        {"unk_token", nullptr},
-        {"continuing_subword_prefix", nullptr},
-        {"end_of_word_suffix", nullptr},
-        {"fuse_unk", false},
-        {"byte_fallback", false},
-        {"vocab", vocab},
-        {"merges", Json::array()}}}};
+  const Json tokenizer = {{"version", "1.0"},
+                          {"added_tokens",
+                           {{{"id", id},
+                             {"content", "<|end|>"},
+                             {"single_word", false},
+                             {"lstrip", false},
+                             {"rstrip", false},
+                             {"normalized", false},
+                             {"special", true}}}},
+                          {"normalizer", nullptr},
+                          {"pre_tokenizer",
+                           {{"type", "ByteLevel"},
+                            {"add_prefix_space", false},
+                            {"trim_offsets", true},
+                            {"use_regex", true}}},
+                          {"post_processor", nullptr},
+                          {"decoder",
+                           {{"type", "ByteLevel"},
+                            {"add_prefix_space", true},
+                            {"trim_offsets", true},
+                            {"use_regex", true}}},
+                          {"model",
+                           {{"type", "BPE"},
+                            {"dropout", nullptr},
+                            {"unk_token", nullptr},
+                            {"continuing_subword_prefix", nullptr},
+                            {"end_of_word_suffix", nullptr},
+                            {"fuse_unk", false},
+                            {"byte_fallback", false},
+                            {"vocab", vocab},
+                            {"merges", Json::array()}}}};
   engine::ModelConfig config;
   config.vocab_size = id + 1;
   config.hidden_size = 32;
@@ -151,8 +151,7 @@ TestService::Future TestService::attempt(const std::function<Future()>& work) {
   try {
     out = work();
   } catch (const Error& e) {
-    out.body = Json({{"error", e.what()},
-                     {"category", is_bad_input(e.code()) ? "user" : "server"}})
+    out.body = Json({{"error", e.what()}, {"category", is_bad_input(e.code()) ? "user" : "server"}})
                    .dump();
   }
   return out;
@@ -161,8 +160,7 @@ TestService::Future TestService::attempt(const std::function<Future()>& work) {
 ServerReply TestService::create(const Json& body, const std::string& path) {
   const std::string session = body.at("session_id");
   if (std::stoi(session.substr(5)) < first_alive_) return refusal(410, "the session has ended");
-  const std::string id =
-      session + ":train:" + std::to_string(body.at("model_seq_id").get<int>());
+  const std::string id = session + ":train:" + std::to_string(body.at("model_seq_id").get<int>());
   if (models_.count(id) != 0) return accepted({false, Json({{"model_id", id}}).dump()});
   return accepted(attempt([&] {
     Model model;
@@ -195,19 +193,22 @@ ServerReply TestService::train(const ServerRequest& request) {
       compressed ? zstd_decompress(request.body, std::size_t{1} << 26U) : request.body);
   largest_batch = std::max(largest_batch, message.data.size());
   const Json body = {{"model_id", message.call.model_id}, {"seq_id", message.call.seq_id}};
-  return with_model(body, [&](Model& model, const Json&) {
-    std::vector<xfer::Datum> data;
-    for (const Datum& datum : message.data) data.push_back(core_datum(datum));
-    xfer::ForwardBackwardRequest work(std::move(data));
-    work.loss_fn = message.call.loss_fn;
-    auto result = message.call.forward_only
-                      ? run_blocking(model.trainer->forward(std::move(work)))
-                      : run_blocking(model.trainer->forward_backward(std::move(work)));
-    ForwardBackwardOutput output;
-    output.loss_fn_outputs = std::move(result.loss_fn_outputs);
-    output.metrics = result.metrics;
-    return Future{true, encode_forward_backward_output(output)};
-  }, !message.call.forward_only);
+  return with_model(
+      body,
+      [&](Model& model, const Json&) {
+        std::vector<xfer::Datum> data;
+        for (const Datum& datum : message.data) data.push_back(core_datum(datum));
+        xfer::ForwardBackwardRequest work(std::move(data));
+        work.loss_fn = message.call.loss_fn;
+        auto result = message.call.forward_only
+                          ? run_blocking(model.trainer->forward(std::move(work)))
+                          : run_blocking(model.trainer->forward_backward(std::move(work)));
+        ForwardBackwardOutput output;
+        output.loss_fn_outputs = std::move(result.loss_fn_outputs);
+        output.metrics = result.metrics;
+        return Future{true, encode_forward_backward_output(output)};
+      },
+      !message.call.forward_only);
 }
 
 ServerReply TestService::with_model(const Json& body,
@@ -273,8 +274,10 @@ ServerReply TestService::sample(const Json& body) {
       if (params.contains("stop")) {
         request.stop_tokens.emplace();
         for (const Json& stop : params.at("stop")) {
-          if (stop.is_string()) request.stop_strings.push_back(stop);
-          else request.stop_tokens->push_back(stop);
+          if (stop.is_string())
+            request.stop_strings.push_back(stop);
+          else
+            request.stop_tokens->push_back(stop);
         }
       }
       SampleResponse response;
@@ -327,28 +330,34 @@ ServerReply TestService::dispatch(const std::string& endpoint, const ServerReque
                  {"model_data", {{"model_name", "tiny"}, {"tokenizer_id", nullptr}}}});
   }
   if (endpoint == "optim_step")
-    return with_model(body, [](Model& model, const Json& in) {
-      const Json& p = in.at("adam_params");
-      AdamParams adam;
-      adam.learning_rate = p.at("learning_rate");
-      adam.beta1 = p.at("beta1");
-      adam.beta2 = p.at("beta2");
-      adam.eps = p.at("eps");
-      adam.weight_decay = p.at("weight_decay");
-      adam.grad_clip_norm = p.at("grad_clip_norm");
-      const auto result = run_blocking(model.trainer->optim_step(adam));
-      return Future{false, Json({{"metrics", result.metrics}}).dump()};
-    }, true);
+    return with_model(
+        body,
+        [](Model& model, const Json& in) {
+          const Json& p = in.at("adam_params");
+          AdamParams adam;
+          adam.learning_rate = p.at("learning_rate");
+          adam.beta1 = p.at("beta1");
+          adam.beta2 = p.at("beta2");
+          adam.eps = p.at("eps");
+          adam.weight_decay = p.at("weight_decay");
+          adam.grad_clip_norm = p.at("grad_clip_norm");
+          const auto result = run_blocking(model.trainer->optim_step(adam));
+          return Future{false, Json({{"metrics", result.metrics}}).dump()};
+        },
+        true);
   if (endpoint == "save_weights")
-    return with_model(body, [this](Model& model, const Json& in) { return save(model, in); },
-                      false);
+    return with_model(
+        body, [this](Model& model, const Json& in) { return save(model, in); }, false);
   if (endpoint == "save_weights_for_sampler")
-    return with_model(body, [this](Model& model, const Json& in) {
-      const std::string id =
-          model.session + ":sample:" + std::to_string(in.at("sampling_session_seq_id").get<int>());
-      samplers_[id] = run_blocking(model.trainer->snapshot());
-      return Future{false, Json({{"sampling_session_id", id}}).dump()};
-    }, false);
+    return with_model(
+        body,
+        [this](Model& model, const Json& in) {
+          const std::string id = model.session + ":sample:" +
+                                 std::to_string(in.at("sampling_session_seq_id").get<int>());
+          samplers_[id] = run_blocking(model.trainer->snapshot());
+          return Future{false, Json({{"sampling_session_id", id}}).dump()};
+        },
+        false);
   if (endpoint == "create_sampling_session") {
     if (body.at("base_model") != "tiny") return refusal(400, "unknown base model");
     const std::string id = body.at("session_id").get<std::string>() + ":sample:" +

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small Tinker service over a tiny model of the embedded engine, for tests of the client: every
 // operation is carried out when it is submitted, its future holds the outcome.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One request at a time: what the connections and their pool promise.
 #include "xfer/tinker/transport.hpp"
 #include "tests/tinker/certificates.hpp"
@@ -6,12 +7,12 @@
 #include "tinker/wire/zstd_body.hpp"
 #include "xfer/run_blocking.hpp"
 
+#include <gtest/gtest.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <gtest/gtest.h>
 
 #include <unistd.h>
 
@@ -41,8 +42,7 @@ HttpRequest post(std::string body) {
 /// Runs a coroutine that gets a transport made on its own executor.
 template <class T>
 task<T> with_transport(TransportOptions options, task<T> (*work)(Transport&)) {
-  const auto transport =
-      make_http_transport(co_await boost::asio::this_coro::executor, options);
+  const auto transport = make_http_transport(co_await boost::asio::this_coro::executor, options);
   auto running = work(*transport);
   T result = co_await std::move(running);
   co_return result;
@@ -55,8 +55,7 @@ TransportOptions options_for(const std::string& url) {
 }
 
 task<HttpResponse> send_one(TransportOptions options, HttpRequest request) {
-  const auto transport =
-      make_http_transport(co_await boost::asio::this_coro::executor, options);
+  const auto transport = make_http_transport(co_await boost::asio::this_coro::executor, options);
   auto sending = transport->send(std::move(request));
   HttpResponse response = co_await std::move(sending);
   co_return response;
@@ -90,9 +89,9 @@ TEST(Address, is_read_or_refused) {
   const auto proxy = parse_address("http://user:p%40ss@proxy:3128", AddressOf::proxy);
   EXPECT_EQ(proxy.credentials, "user:p@ss");
   EXPECT_EQ(parse_address("proxy:3128", AddressOf::proxy).port, 3128);
-  for (const char* bad : {"", "example.org", "ftp://x", "http://", "http://x:0", "http://x:99999",
-                          "http://user:secret@x", "http://x?y", "http://x#y", "http://x\r\ny",
-                          "R:]", "http:]"}) {
+  for (const char* bad :
+       {"", "example.org", "ftp://x", "http://", "http://x:0", "http://x:99999",
+        "http://user:secret@x", "http://x?y", "http://x#y", "http://x\r\ny", "R:]", "http:]"}) {
     try {
       parse_address(bad, AddressOf::service);
       ADD_FAILURE() << bad;
@@ -210,8 +209,8 @@ task<int> forty_at_once(Transport& transport) {
                             if (++done == 40) finished.cancel();
                           });
   boost::system::error_code cancelled;
-  auto waiting = finished.async_wait(
-      boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+  auto waiting =
+      finished.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
   co_await std::move(waiting);
   co_return done;
 }
@@ -276,24 +275,22 @@ task<int> cancelled_call(Transport& transport) {
   const auto executor = co_await boost::asio::this_coro::executor;
   boost::asio::cancellation_signal stop;
   boost::asio::steady_timer later(executor, 50ms);
-  later.async_wait([&](boost::system::error_code) {
-    stop.emit(boost::asio::cancellation_type::terminal);
-  });
+  later.async_wait(
+      [&](boost::system::error_code) { stop.emit(boost::asio::cancellation_type::terminal); });
   int outcome = 0;
   boost::asio::steady_timer finished(executor, 10s);
-  boost::asio::co_spawn(
-      executor, transport.send(post("{}")),
-      boost::asio::bind_cancellation_slot(
-          stop.slot(), [&](std::exception_ptr failed, const HttpResponse&) {
-            try {
-              if (failed) std::rethrow_exception(failed);
-            } catch (const boost::system::system_error& e) {
-              outcome = e.code() == boost::asio::error::operation_aborted ? 1 : 2;
-            } catch (...) {
-              outcome = 3;
-            }
-            finished.cancel();
-          }));
+  boost::asio::co_spawn(executor, transport.send(post("{}")),
+                        boost::asio::bind_cancellation_slot(
+                            stop.slot(), [&](std::exception_ptr failed, const HttpResponse&) {
+                              try {
+                                if (failed) std::rethrow_exception(failed);
+                              } catch (const boost::system::system_error& e) {
+                                outcome = e.code() == boost::asio::error::operation_aborted ? 1 : 2;
+                              } catch (...) {
+                                outcome = 3;
+                              }
+                              finished.cancel();
+                            }));
   boost::system::error_code ignored;
   auto waiting =
       finished.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
@@ -342,8 +339,8 @@ TEST(HttpTransport, reaches_services_through_a_proxy) {
 class Tls : public ::testing::Test {
 protected:
   void SetUp() override {
-    file_ = std::filesystem::temp_directory_path() /
-            ("xfer-ca-" + std::to_string(::getpid()) + ".pem");
+    file_ =
+        std::filesystem::temp_directory_path() / ("xfer-ca-" + std::to_string(::getpid()) + ".pem");
     std::ofstream(file_) << authority_.certificate();
   }
   void TearDown() override { std::filesystem::remove(file_); }
@@ -381,9 +378,9 @@ TEST_F(Tls, refuses_strangers_and_says_what_to_do) {
   ScriptedServer other(&echo, authority_.issue("DNS:other.example"));
   EXPECT_NE(refusal(trusting(other.url())).find("another host"), std::string::npos);
   ScriptedServer name(&echo, authority_.issue("DNS:other.example"));
-  EXPECT_NE(refusal(trusting("https://localhost:" + std::to_string(name.port())))
-                .find("another host"),
-            std::string::npos);
+  EXPECT_NE(
+      refusal(trusting("https://localhost:" + std::to_string(name.port()))).find("another host"),
+      std::string::npos);
   ScriptedServer expired(&echo, authority_.issue("IP:127.0.0.1", -1));
   EXPECT_NE(refusal(trusting(expired.url())).find("clock"), std::string::npos);
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Domain cards: what there is to know about each domain of real data, in one small file each.
 #pragma once
 

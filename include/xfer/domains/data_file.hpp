@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dataset files: what is in them, and how they become domains.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A domain: its examples, its prompts, its grader.
 #pragma once
 

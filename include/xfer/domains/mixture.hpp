@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Several datasets as one domain.
 #pragma once
 

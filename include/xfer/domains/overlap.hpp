@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether test items, or texts near to them, are among what a model is trained on.
 #pragma once
 

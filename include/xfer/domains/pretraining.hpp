@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stream of text that the embedded models are pretrained on.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a model makes of data without being trained on it: hidden states and gradients.
 #pragma once
 

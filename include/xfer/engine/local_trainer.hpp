@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trainer and Sampler on the embedded engine.
 #pragma once
 

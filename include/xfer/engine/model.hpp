@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A language model held in memory: its frozen weights, its tokenizer, its workers.
 #pragma once
 
@@ -92,15 +93,19 @@ const std::vector<std::string>& known_architectures();
 
 /// How frozen weights are kept in memory.
 enum class WeightStorage {
-  /// The blocks of a GGUF file where they are Q8_0, Q4_0 or Q4_1, float32 for the rest: a quarter of
+  /// The blocks of a GGUF file where they are Q8_0, Q4_0 or Q4_1, float32 for the rest: a quarter
+  /// of
   /// the memory, and the same bits in every result.
   blocks,
   f32,
   bf16,  ///< half the memory, and less to read when decoding; rounds what is not bf16 already
   /// As bf16, and what is multiplied with them is rounded to bf16 as well (sums, norms, attention,
-  /// gradients of weights and the adapters' own values stay in float32), as mixed-precision training
-  /// does: faster on processors with AVX512_BF16 (bench/README.md), emulated on others. Results agree
-  /// with the others' to a few percent, and exactly with themselves, whatever the batch or the number
+  /// gradients of weights and the adapters' own values stay in float32), as mixed-precision
+  /// training
+  /// does: faster on processors with AVX512_BF16 (bench/README.md), emulated on others. Results
+  /// agree
+  /// with the others' to a few percent, and exactly with themselves, whatever the batch or the
+  /// number
   /// of threads.
   bf16_compute
 };

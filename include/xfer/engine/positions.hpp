@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a model thinks at every position of a text: its most probable tokens, and the
 // log-probabilities of chosen ones.
 #pragma once
@@ -54,7 +55,6 @@ struct PositionAnswer {
 /// the vocabulary and the text within the model's positions, else throws `invalid_argument`;
 /// `adapter` may be null. Honours cancellation between pieces.
 task<PositionAnswer> look_at_positions(std::shared_ptr<const Model> model,
-                                       std::shared_ptr<const Adapter> adapter,
-                                       PositionQuery query);
+                                       std::shared_ptr<const Adapter> adapter, PositionQuery query);
 
 }  // namespace xfer::engine

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The GGUF container (ggml-org/ggml, docs/gguf.md, versions 2 and 3).
 #pragma once
 

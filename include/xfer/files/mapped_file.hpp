@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole file as read-only memory.
 #pragma once
 
@@ -37,8 +38,8 @@ private:
 
 /// The whole file as text. Throws `io` naming the file, or `bad_data` when it is larger than
 /// `bytes_max` or a git-lfs pointer.
-std::string read_text(const std::filesystem::path& path, std::size_t bytes_max = std::size_t{1}
-                                                                                 << 30U);
+std::string read_text(const std::filesystem::path& path,
+                      std::size_t bytes_max = std::size_t{1} << 30U);
 
 /// Writes beside the target, syncs, and renames over it: a reader sees the old or the new content,
 /// never a part. Throws `io` naming the file and the reason (disk full, no permission), leaving the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The safetensors container (huggingface/safetensors): tensors by name, little-endian, row-major.
 #pragma once
 
@@ -64,8 +65,7 @@ struct TensorToStore {
 
 /// Writes a safetensors file atomically. Same input (in any order), same bytes. Throws `io`, or
 /// `invalid_argument` naming the tensor for a name used twice or a size that is not the shape's.
-void write_safetensors(const std::filesystem::path& path,
-                       const std::vector<TensorToStore>& tensors,
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorToStore>& tensors,
                        const std::map<std::string, std::string>& metadata);
 
 }  // namespace xfer::files

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether two mathematical answers are the same.
 #pragma once
 

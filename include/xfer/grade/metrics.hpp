@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which option a model prefers, and how well a list of names answers a question. Metrics of whole
 // test sets are in `stats`.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs Python that nobody has read, held by the kernel's own means.
 #pragma once
 

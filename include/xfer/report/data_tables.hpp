@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The report's numbers as plain tables, for CSV files and data frames.
 #pragma once
 

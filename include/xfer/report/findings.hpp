@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a whole study allows to be said: the matrix with its verdicts, the answers to its
 // hypotheses, and the words.
 #pragma once
@@ -63,12 +64,12 @@ struct MatrixReport {
 
 /// How a hypothesis came out. Written to report.json by name: append only.
 enum class HypothesisVerdict {
-  supported,      ///< The effect is there, after Holm's correction over the hypotheses tested.
-  contradicted,   ///< The opposite effect is, likewise.
-  equivalent,     ///< The interval lies within the declared margin: no effect that matters.
-  inconclusive,   ///< None of these: the data cannot tell.
-  held_back,      ///< There is an estimate, but the study was not made to answer; see `reason`.
-  untested,       ///< The study has nothing to test it on; see `reason`.
+  supported,     ///< The effect is there, after Holm's correction over the hypotheses tested.
+  contradicted,  ///< The opposite effect is, likewise.
+  equivalent,    ///< The interval lies within the declared margin: no effect that matters.
+  inconclusive,  ///< None of these: the data cannot tell.
+  held_back,     ///< There is an estimate, but the study was not made to answer; see `reason`.
+  untested,      ///< The study has nothing to test it on; see `reason`.
 };
 
 std::string_view to_string(HypothesisVerdict verdict) noexcept;

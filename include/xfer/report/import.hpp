@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scores that others measured, as the same results that xfer's own studies give.
 #pragma once
 

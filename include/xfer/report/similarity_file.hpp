@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The similarities of a run's domains, kept beside its ledger.
 #pragma once
 
@@ -7,8 +8,8 @@
 
 namespace xfer::report {
 
-/// What `xfer similarity --json` wrote to similarity.json in a run folder; an empty table when there
-/// is no such file. Throws `bad_data` naming the file and what in it is wrong, or `io`.
+/// What `xfer similarity --json` wrote to similarity.json in a run folder; an empty table when
+/// there is no such file. Throws `bad_data` naming the file and what in it is wrong, or `io`.
 stats::SimilarityTable read_similarity(const std::filesystem::path& run_folder);
 
 }  // namespace xfer::report

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Tinker service on this machine, over the embedded engine.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How alike domains are, measured before a study spends anything on training.
 #pragma once
 

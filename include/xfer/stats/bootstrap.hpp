@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The crossed bootstrap: seeds x items, for several arms that share their items.
 #pragma once
 

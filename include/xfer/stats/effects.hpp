@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What of a transfer matrix belongs to its sources, to its targets, and to the pairs alone.
 #pragma once
 

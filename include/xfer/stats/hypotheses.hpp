@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The statistics behind a study's hypotheses: differences pooled over cells, and similarity against
 // transfer.
 #pragma once

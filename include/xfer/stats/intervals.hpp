@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Confidence intervals. Every `level` is in (0, 1), e.g. 0.95.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How fast a gain comes: area under the learning curve, and steps until most of it is there.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Verdicts over a whole transfer matrix, with the chance of any false one controlled.
 #pragma once
 

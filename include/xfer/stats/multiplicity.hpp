@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Many tests at once.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests of two models on the same items, and errors when items come in groups.
 #pragma once
 
@@ -47,8 +48,7 @@ PairedT paired_t(std::span<const double> first, std::span<const double> second,
 /// Welch's t-test (1947) of two independent lists, which need not be equally long: `difference` is
 /// mean(first) - mean(second), `df` Welch and Satterthwaite's. Throws `invalid_argument` unless
 /// both hold at least 2 finite numbers.
-PairedT welch_t(std::span<const double> first, std::span<const double> second,
-                double level = 0.95);
+PairedT welch_t(std::span<const double> first, std::span<const double> second, double level = 0.95);
 
 /// Two one-sided tests (Schuirmann 1987) that the mean difference of pairs is within +-margin.
 struct Tost {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many items, seeds or pairs a question needs, and the smallest effect a design can show.
 //
 // "Smallest" means: with a two-sided test at 1 - level, an effect of this size is found with

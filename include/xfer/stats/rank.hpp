@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rank correlations and rank tests, and the permutations that suit the cells of one matrix.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a gain survives other wordings of the prompt.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Verdicts from published scores: means of whole runs, without the items behind them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Looking at data while it comes in, without raising the chance of a false claim.
 #pragma once
 
@@ -22,8 +23,8 @@ double spent_error(ErrorSpending spending, double alpha, double time);
 
 /// For each look the probability that |Z| passes its bound there for the first time, where Z is a
 /// standard normal under no effect and Z at two looks has the correlation sqrt(t1 / t2). By the
-/// recursion of Armitage, McPherson and Rowe (1969), to about 1e-6. Throws `invalid_argument` unless
-/// the times ascend within (0, 1] and there is one positive bound for each.
+/// recursion of Armitage, McPherson and Rowe (1969), to about 1e-6. Throws `invalid_argument`
+/// unless the times ascend within (0, 1] and there is one positive bound for each.
 std::vector<double> crossing_probabilities(std::span<const double> bounds,
                                            std::span<const double> times);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How alike two domains are, from counts, features or another model's predictions.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How alike domains are, as other rooms hand it on: one row per pair and measure.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From item scores to Transfer Gain, Efficiency and Relative Transfer, each with its doubt.
 #pragma once
 

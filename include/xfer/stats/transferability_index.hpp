@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Transferability Index of Huan et al. 2025, arXiv 2507.00432v2, for comparison with it.
 #pragma once
 

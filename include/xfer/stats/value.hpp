@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A number without an interval, or the reason why there is none.
 #pragma once
 

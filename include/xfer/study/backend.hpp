@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The seam between a study and what trains and samples for it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Money is reserved before it is spent, and settled after.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a study will take and what it can show, before anything is run.
 #pragma once
 
@@ -103,8 +104,9 @@ std::optional<Price> price_of_calls(const StudySpec& spec);
 /// The prices that a study asks for: its price file, or the built-in list.
 PriceList prices_of(const StudySpec& spec);
 
-/// What the calls of a study cost: nothing on this machine and on a service of one's own (`base_url`)
-/// whose model the list does not name. Throws `invalid_argument` for another model without a price.
+/// What the calls of a study cost: nothing on this machine and on a service of one's own
+/// (`base_url`) whose model the list does not name. Throws `invalid_argument` for another model
+/// without a price.
 Price price_of(const PriceList& prices, const StudySpec& spec);
 
 }  // namespace xfer::study

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the model that a study names is found on this machine.
 #pragma once
 

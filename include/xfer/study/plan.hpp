@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The graph of a study: which training runs and evaluations it takes, shared ones once.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole studies by name: the phases of a programme, on the embedded model and on a service.
 #pragma once
 

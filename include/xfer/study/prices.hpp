@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a model costs, from a dated file that anyone may edit.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scoring the answers of a run again, without sampling.
 #pragma once
 

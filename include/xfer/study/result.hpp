@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a study found, item by item, as its ledger holds it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a study to its end, or takes it up where it stopped.
 #pragma once
 
@@ -18,18 +19,18 @@ namespace xfer::study {
 /// What is going on, for people. Sent from the running thread, in order.
 struct Event {
   enum class Kind {
-    started,         ///< plan is known: `total_units` is set
-    leg_started,     ///< `text` says which
-    sampling,        ///< `step` of `steps` problems answered, for steps of reinforcement to come
-    step,            ///< `step` of `steps`, `loss`, `tokens_per_second`, `reward`
+    started,      ///< plan is known: `total_units` is set
+    leg_started,  ///< `text` says which
+    sampling,     ///< `step` of `steps` problems answered, for steps of reinforcement to come
+    step,         ///< `step` of `steps`, `loss`, `tokens_per_second`, `reward`
     leg_finished,
-    leg_reused,      ///< found complete in the ledger
-    leg_lost,        ///< its checkpoint is gone from the service: it is trained again
+    leg_reused,  ///< found complete in the ledger
+    leg_lost,    ///< its checkpoint is gone from the service: it is trained again
     eval_started,
-    eval_progress,   ///< `step` of `steps` items
-    eval_finished,   ///< `score` and `bits_per_byte` are set
+    eval_progress,  ///< `step` of `steps` items
+    eval_finished,  ///< `score` and `bits_per_byte` are set
     eval_reused,
-    decided,         ///< an adaptive study has looked at a cell: `text` says what it saw
+    decided,  ///< an adaptive study has looked at a cell: `text` says what it saw
     finished,
     cancelled,
   };

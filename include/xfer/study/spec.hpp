@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a study is to do, as its TOML file says it.
 #pragma once
 
@@ -109,9 +110,9 @@ struct StudySpec {
   std::map<std::string, std::filesystem::path> domain_files;
   /// Bad rows of those files are passed over, and counted in the domain's title.
   bool skip_bad = false;
-  std::vector<Condition> conditions = {Condition::baseline,   Condition::transfer,
-                                       Condition::direct,     Condition::sequential,
-                                       Condition::joint,      Condition::format_control};
+  std::vector<Condition> conditions = {Condition::baseline, Condition::transfer,
+                                       Condition::direct,   Condition::sequential,
+                                       Condition::joint,    Condition::format_control};
   /// Each pair is studied under each of them. Conditions that do not exist under a method are left
   /// out there.
   std::vector<Method> methods = {Method::sl};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text to token ids and back, exactly as the model's own tokenizer does it.
 #pragma once
 
@@ -12,7 +13,8 @@
 
 namespace xfer::text {
 
-/// A BPE tokenizer, byte-level or SentencePiece's. Immutable; safe to call concurrently; cheap to copy.
+/// A BPE tokenizer, byte-level or SentencePiece's. Immutable; safe to call concurrently; cheap to
+/// copy.
 class Tokenizer {
 public:
   /// A Hugging Face `tokenizer.json`, a folder that holds one, a `.gguf` file, or a `.tiktoken`

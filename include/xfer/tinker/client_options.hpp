@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a client reaches its service and how patient it is.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The binary messages of Tinker's wire (protobuf, package tinker_public), both directions.
 //
 // Decoders take what a stranger sent: every size, offset and type is checked against the bytes that

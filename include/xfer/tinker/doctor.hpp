@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A conformance card: how far a service keeps to the Tinker protocol, item by item.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scale of a Tinker service's adapters.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exchanges written to a file, and answers taken from one.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trainer and Sampler at a Tinker service.
 #pragma once
 
@@ -29,14 +30,12 @@ task<std::unique_ptr<Trainer>> make_remote_trainer(ServiceClient service, std::s
 /// The same, begun from a saved state in place of a new adapter; `path` is what `save_state`
 /// returned.
 task<std::unique_ptr<Trainer>> make_remote_trainer_of_state(ServiceClient service,
-                                                            std::string base_model,
-                                                            LoraConfig lora, std::string path,
-                                                            bool with_optimizer);
+                                                            std::string base_model, LoraConfig lora,
+                                                            std::string path, bool with_optimizer);
 
 /// Samples from the untrained model, or from saved sampler weights.
 task<std::shared_ptr<Sampler>> make_remote_sampler(ServiceClient service, std::string base_model);
-task<std::shared_ptr<Sampler>> make_remote_sampler_of_path(ServiceClient service,
-                                                           std::string path);
+task<std::shared_ptr<Sampler>> make_remote_sampler_of_path(ServiceClient service, std::string path);
 
 /// A `Sampler` over a sampling client.
 std::shared_ptr<Sampler> make_remote_sampler(SamplingClient client);

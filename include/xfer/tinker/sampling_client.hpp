@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One fixed set of weights at a service.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a Tinker service tells about itself, its models, runs and checkpoints.
 #pragma once
 

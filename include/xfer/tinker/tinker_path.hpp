@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a checkpoint is, as services write it.
 #pragma once
 

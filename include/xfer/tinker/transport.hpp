@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How requests reach a service: an interface, and the real thing over HTTP/1.1.
 #pragma once
 

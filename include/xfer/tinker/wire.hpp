@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The data of Tinker's wire as plain types: what a client sends and what a server answers.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Tinker SDK's public names on xfer's native client: `from xfer import tinker`.
 
 Arrays are NumPy's; torch tensors are taken wherever they come, and torch is never imported unless

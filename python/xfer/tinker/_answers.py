@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What comes back: results, and what a service tells about itself, its runs and checkpoints."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses of the caller's own: a forward pass, the loss in Python, a backward pass.
 
 The gradient of any loss C of the log-probabilities is that of the cross-entropy with the weights

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The SDK's exception names, over xfer's own errors."""
 
 from __future__ import annotations

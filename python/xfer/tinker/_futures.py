@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Futures that are waited for or awaited."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What scripts use of the SDK's pydantic models, on dataclasses."""
 
 from __future__ import annotations

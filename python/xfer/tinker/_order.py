@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls on one model in training, in the order in which they were made."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs, checkpoints and sessions of an account."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sampling from one fixed set of weights."""
 
 from __future__ import annotations

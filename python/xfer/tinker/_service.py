@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The door to a Tinker service."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tensors of the wire: float32 or int64, dense or in compressed sparse rows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One model being trained."""
 
 from __future__ import annotations

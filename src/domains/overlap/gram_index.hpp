@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs of words of the test items, and the pass over training text that looks them up.
 #pragma once
 

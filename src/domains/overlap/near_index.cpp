@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/overlap/near_index.hpp"
 
 #include "domains/overlap/words.hpp"
@@ -75,9 +76,7 @@ NearIndex::Pairs NearIndex::telling(Pairs pairs) const {
   return pairs;
 }
 
-void NearIndex::add(std::string_view text) {
-  items_.push_back(word_pairs(text));
-}
+void NearIndex::add(std::string_view text) { items_.push_back(word_pairs(text)); }
 
 void NearIndex::finish(std::size_t common) {
   std::unordered_map<std::uint64_t, std::size_t> counts;

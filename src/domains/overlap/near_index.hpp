@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Near-duplicates of the test items: MinHash of word pairs (Broder 1997), in bands, each candidate
 // checked by the true similarity.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/domains/overlap.hpp"
 
 #include "domains/overlap/gram_index.hpp"
@@ -18,9 +19,7 @@ namespace xfer::domains {
 namespace {
 
 /// Text in more items than this is the wording of the split, not of an item.
-std::size_t common_from(std::size_t items) {
-  return std::max<std::size_t>(items / 10, 20);
-}
+std::size_t common_from(std::size_t items) { return std::max<std::size_t>(items / 10, 20); }
 
 std::uint64_t words_hash(std::string_view text) {
   std::uint64_t hash = 0;
@@ -37,8 +36,8 @@ std::size_t items_of(const OverlapSet& set, const OverlapOptions& options) {
 class TestSide {
 public:
   TestSide(const OverlapSet& set, const OverlapOptions& options)
-      : set_(set), grams_(static_cast<std::size_t>(options.gram_words)),
-        near_(options.similarity), size_(items_of(set, options)) {
+      : set_(set), grams_(static_cast<std::size_t>(options.gram_words)), near_(options.similarity),
+        size_(items_of(set, options)) {
     for (std::size_t i = 0; i < size_; ++i) {
       const auto item = static_cast<std::uint32_t>(i);
       const Example example = set.dataset->at(set.split, i);
@@ -129,8 +128,8 @@ private:
 
 void check(const OverlapOptions& options) {
   if (options.gram_words < 2 || options.gram_words > 64)
-    throw Error(Errc::invalid_argument, fmt::format("overlap: gram_words must be in 2..64 (got {})",
-                                                    options.gram_words));
+    throw Error(Errc::invalid_argument,
+                fmt::format("overlap: gram_words must be in 2..64 (got {})", options.gram_words));
   if (!(options.similarity > 0.0 && options.similarity <= 1.0))
     throw Error(Errc::invalid_argument,
                 fmt::format("overlap: similarity must be above 0 and at most 1 (got {})",
@@ -207,13 +206,13 @@ std::vector<OverlapCell> find_overlap(const std::vector<OverlapSet>& train,
 
 Domain without_items(const Domain& domain, Split split, const std::vector<std::string>& ids) {
   if (domain.dataset->size(split) > listed_max)
-    throw Error(Errc::invalid_argument, "domain " + domain.name + ": items of an endless split " +
-                                            "cannot be left out");
+    throw Error(Errc::invalid_argument,
+                "domain " + domain.name + ": items of an endless split " + "cannot be left out");
   Domain left = domain;
   left.dataset = std::make_shared<Without>(domain.dataset, split, ids);
-  left.title += fmt::format(" ({} {} items left out)",
-                            domain.dataset->size(split) - left.dataset->size(split),
-                            to_string(split));
+  left.title +=
+      fmt::format(" ({} {} items left out)",
+                  domain.dataset->size(split) - left.dataset->size(split), to_string(split));
   return left;
 }
 

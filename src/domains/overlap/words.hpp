@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text as words: hashes of runs of letters and digits, whatever their case.
 #pragma once
 

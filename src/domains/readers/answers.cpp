@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/readers/answers.hpp"
 
 #include "domains/records/text_tools.hpp"
@@ -9,16 +10,15 @@
 
 namespace xfer::domains {
 
-std::string letter(std::size_t index) {
-  return std::string(1, static_cast<char>('A' + index));
-}
+std::string letter(std::size_t index) { return std::string(1, static_cast<char>('A' + index)); }
 
 std::size_t option_index(const Record& record, std::string_view field, std::size_t count,
                          std::int64_t first) {
   const auto refuse = [&](const std::string& found) {
-    record.refuse(field, fmt::format("must name one of the {} options (a letter, a number as text "
-                                     "from 1, or an integer from {})",
-                                     count, first),
+    record.refuse(field,
+                  fmt::format("must name one of the {} options (a letter, a number as text "
+                              "from 1, or an integer from {})",
+                              count, first),
                   found);
   };
   if (record.is_text(field)) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Multiple choice, labels and numbers: the three shapes that most answers have.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AQuA-RAT: algebra with options and rationales (Ling et al. 2017, arXiv 1705.04146).
 #include "domains/readers/answers.hpp"
 #include "domains/readers/form.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ARC-Challenge: grade-school science questions (Clark et al. 2018, arXiv 1803.05457).
 #include "domains/readers/answers.hpp"
 #include "domains/readers/form.hpp"

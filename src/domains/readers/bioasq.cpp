@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // BioASQ task b: biomedical questions with snippets (Tsatsaronis et al. 2015, BMC Bioinformatics
 // 16:138). Four types; what is right is decided by type.
 #include "domains/readers/answers.hpp"
@@ -103,8 +104,8 @@ Reading read_bioasq(const Record& record) {
   if (record.has("snippets"))
     for (const Record& snippet : record.records("snippets"))
       snippets.push_back(trimmed(snippet.text("text")));
-  example.question = (snippets.empty() ? "" : "Context: " + joined(snippets, "\n") + "\n") +
-                     "Question: " + body;
+  example.question =
+      (snippets.empty() ? "" : "Context: " + joined(snippets, "\n") + "\n") + "Question: " + body;
   return make(record, std::move(example), type, "exact_answer");
 }
 

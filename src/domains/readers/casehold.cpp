@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CaseHOLD: which holding a citing court's prompt leads to (Zheng et al. 2021, arXiv 2104.08671).
 #include "domains/readers/answers.hpp"
 #include "domains/readers/form.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ChemQA (arXiv 2411.15221) and the like: chemistry with options, about molecules given as SMILES.
 #include "domains/readers/answers.hpp"
 #include "domains/readers/form.hpp"
@@ -35,8 +36,8 @@ bool is_smiles(std::string_view word) {
       at += size;
       continue;
     }
-    if (atoms == 0 || std::string_view("=#()123456789%-/\\@+.:").find(word[at]) ==
-                          std::string_view::npos)
+    if (atoms == 0 ||
+        std::string_view("=#()123456789%-/\\@+.:").find(word[at]) == std::string_view::npos)
       return false;
     digits = digits || (word[at] >= '1' && word[at] <= '9');
     marked = marked || std::string_view("=#()123456789").find(word[at]) != std::string_view::npos;
@@ -121,8 +122,8 @@ std::vector<Form> chemqa_forms() {
            chemqa},
           {"chembench4k", "question, A, B, C, D, answer",
            [](const Record& r, const std::filesystem::path&) {
-             return r.is_text("question") && r.has("A") && r.has("B") && r.has("C") &&
-                    r.has("D") && r.has("answer");
+             return r.is_text("question") && r.has("A") && r.has("B") && r.has("C") && r.has("D") &&
+                    r.has("answer");
            },
            chembench}};
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every reader of a dataset gives: how to recognise a form of it, and how its rows become
 // examples.
 #pragma once
@@ -26,9 +27,7 @@ inline Reading one(Example example) {
   return reading;
 }
 
-inline Reading aside(std::string why) {
-  return {{}, std::move(why)};
-}
+inline Reading aside(std::string why) { return {{}, std::move(why)}; }
 
 /// Where a row says itself that it belongs.
 enum class Side { by_file, train, validation, test, few_shot, unused };

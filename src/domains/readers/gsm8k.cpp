@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // GSM8K: grade-school word problems (Cobbe et al. 2021, arXiv 2110.14168).
 #include "domains/readers/answers.hpp"
 #include "domains/readers/form.hpp"

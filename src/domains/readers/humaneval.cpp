@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // HumanEval: Python functions from docstrings (Chen et al. 2021, arXiv 2107.03374).
 #include "domains/readers/answers.hpp"
 #include "domains/readers/form.hpp"

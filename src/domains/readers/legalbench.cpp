@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/readers/legalbench.hpp"
 
 #include "domains/readers/answers.hpp"
@@ -17,9 +18,18 @@ namespace fs = std::filesystem;
 
 /// Columns that may be shown where a task comes without its prompt. The others are ids, or give
 /// the answer away ("parties_are_diverse", "issue", "slice").
-constexpr std::array inputs = {"text",          "contract",   "question",     "Paragraph",
-                               "Citation",      "statute",    "description",  "bill_title",
-                               "bill_summary",  "company_name", "company_description", "circuit"};
+constexpr std::array inputs = {"text",
+                               "contract",
+                               "question",
+                               "Paragraph",
+                               "Citation",
+                               "statute",
+                               "description",
+                               "bill_title",
+                               "bill_summary",
+                               "company_name",
+                               "company_description",
+                               "circuit"};
 
 std::string file_text(const fs::path& path) {
   std::error_code ignored;
@@ -82,8 +92,8 @@ Reading read_legalbench(const Record& record, const TaskFacts& task, bool whole)
   Example example;
   example.kind = task.name;
   example.id = task.name + "/" + (record.has("index") ? record.text_or_number("index") : "");
-  example.question = task.prompt.question.empty() ? listed_inputs(record)
-                                                  : filled(task.prompt.question, record);
+  example.question =
+      task.prompt.question.empty() ? listed_inputs(record) : filled(task.prompt.question, record);
   if (is_blank(example.question)) record.refuse("the row has no text to ask about");
   if (whole) example.question = task.prompt.before + example.question + task.prompt.after;
   need_content(record, "answer", answer);
@@ -139,8 +149,8 @@ Reader task_reader(const Source& source, bool whole) {
   if (!whole && !task.prompt.question.empty()) {
     // Its examples are rows of train.tsv: they may stand before test rows, not before themselves.
     const bool has_test = source.files.size() > 1;
-    reader.prompts = {{has_test ? task.prompt.before : task.prompt.instructions,
-                       task.prompt.after}};
+    reader.prompts = {
+        {has_test ? task.prompt.before : task.prompt.instructions, task.prompt.after}};
   }
   reader.ids_per_file = true;
   reader.note = "task " + task.name;
@@ -180,10 +190,9 @@ LegalPrompt cut_prompt(std::string_view base_prompt) {
   // Examples end as the question does ("\nA: yes"): what stands before the first is instruction.
   const std::size_t first_example =
       prompt.after.empty() ? std::string::npos : prompt.before.find(prompt.after);
-  const std::size_t instructions_end =
-      first_example == std::string::npos
-          ? prompt.before.size()
-          : prompt.before.rfind("\n\n", first_example);
+  const std::size_t instructions_end = first_example == std::string::npos
+                                           ? prompt.before.size()
+                                           : prompt.before.rfind("\n\n", first_example);
   prompt.instructions =
       instructions_end == std::string::npos ? "" : prompt.before.substr(0, instructions_end);
   if (first_example != std::string::npos && !prompt.instructions.empty())

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LegalBench (Guha et al. 2023, arXiv 2308.11462): what a task's folder says about it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/readers/legalbench_grader.hpp"
 
 #include "domains/records/text_tools.hpp"
@@ -125,9 +126,8 @@ public:
     std::string out;
     for (const std::string& word : split_at(text, ' ')) {
       if (word.empty()) continue;
-      const sb_symbol* stem =
-          sb_stemmer_stem(handle_, reinterpret_cast<const sb_symbol*>(word.data()),
-                          static_cast<int>(word.size()));
+      const sb_symbol* stem = sb_stemmer_stem(
+          handle_, reinterpret_cast<const sb_symbol*>(word.data()), static_cast<int>(word.size()));
       if (stem == nullptr) throw Error(Errc::out_of_memory, "libstemmer: no memory");
       if (!out.empty()) out += ' ';
       out.append(reinterpret_cast<const char*>(stem),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LegalBench's own scoring of the tasks whose answers are no labels.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LogiQA (Liu et al. 2020, arXiv 2007.08124) and LogiQA 2.0 (Liu et al. 2023): reading questions
 // that ask for logic. ReClor (Yu et al. 2020, arXiv 2002.04326) has the same shape.
 #include "domains/readers/answers.hpp"
@@ -19,8 +20,8 @@ Example passage_example(const Record& record, const std::string& passage,
     example.cluster = canonical(passage);
   }
   for (std::string& option : options) option = trimmed(option);
-  set_choices(example, record, stem + "Question: " + trimmed(question) + "\nChoices:",
-              std::move(options), right);
+  set_choices(example, record,
+              stem + "Question: " + trimmed(question) + "\nChoices:", std::move(options), right);
   example.extra["stem"] = stem + "Question: " + trimmed(question);
   return example;
 }
@@ -47,8 +48,8 @@ Reading read_export(const Record& record) {
 Reading read_second(const Record& record) {
   const std::vector<std::string> options = record.texts("options");
   const std::size_t right = option_index(record, "answer", options.size());
-  Example example = passage_example(record, record.text("text"), record.text("question"), options,
-                                    right);
+  Example example =
+      passage_example(record, record.text("text"), record.text("question"), options, right);
   example.id = record.text_or_number("id");
   if (record.is_object("type")) {
     std::vector<std::string> kinds;
@@ -84,8 +85,8 @@ Reading read_reclor(const Record& record) {
   if (!record.has("label")) return aside("no label");
   const std::vector<std::string> options = record.texts("answers");
   const std::size_t right = option_index(record, "label", options.size());
-  Example example = passage_example(record, record.text("context"), record.text("question"),
-                                    options, right);
+  Example example =
+      passage_example(record, record.text("context"), record.text("question"), options, right);
   example.id = record.text_or_empty("id_string");
   return one(std::move(example));
 }

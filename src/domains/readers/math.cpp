@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MATH: competition problems (Hendrycks et al. 2021, arXiv 2103.03874), and MATH-500 (Lightman et
 // al. 2023, arXiv 2305.20050).
 #include "domains/readers/answers.hpp"
@@ -80,8 +81,8 @@ Reading read_math(const Record& record) {
   example.solution = trimmed(record.text("solution"));
   set_answer(example, record, "solution",
              record.has("answer") ? record.text_or_number("answer") : "");
-  example.kind = subject(record.has("subject") ? record.text("subject")
-                                               : record.text_or_empty("type"));
+  example.kind =
+      subject(record.has("subject") ? record.text("subject") : record.text_or_empty("type"));
   example.extra["level"] = level(record);
   example.id = record.text_or_empty("unique_id");
   if (example.id.empty()) example.id = record.key();

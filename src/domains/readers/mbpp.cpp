@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MBPP: short Python tasks with asserts (Austin et al. 2021, arXiv 2108.07732), and its sanitized
 // part.
 #include "domains/readers/answers.hpp"
@@ -18,8 +19,7 @@ std::string unix_lines(const std::string& text) {
 
 std::int64_t task_id(const Record& record) {
   const std::int64_t id = record.integer("task_id");
-  if (id < 1 || id > task_id_max)
-    record.refuse("task_id", "must be in 1..974", std::to_string(id));
+  if (id < 1 || id > task_id_max) record.refuse("task_id", "must be in 1..974", std::to_string(id));
   return id;
 }
 
@@ -40,8 +40,7 @@ Reading read_mbpp(const Record& record) {
   example.extra["test_setup_code"] = record.has("test_imports")
                                          ? joined(record.texts("test_imports"), "\n")
                                          : record.text_or_empty("test_setup_code");
-  example.extra["challenge_test_list"] =
-      nlohmann::json(record.texts("challenge_test_list")).dump();
+  example.extra["challenge_test_list"] = nlohmann::json(record.texts("challenge_test_list")).dump();
   return one(std::move(example));
 }
 

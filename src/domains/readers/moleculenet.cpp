@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // MoleculeNet: properties of molecules (Wu et al. 2018, Chemical Science 9:513), asked in words.
 // One example for each molecule and label; a blank label is missing, never "no".
 #include "domains/readers/answers.hpp"
@@ -27,11 +28,10 @@ struct Dataset {
 
 std::vector<Task> tox21_tasks() {
   std::vector<Task> tasks;
-  for (const char* assay :
-       {"NR-AR", "NR-AR-LBD", "NR-AhR", "NR-Aromatase", "NR-ER", "NR-ER-LBD", "NR-PPAR-gamma",
-        "SR-ARE", "SR-ATAD5", "SR-HSE", "SR-MMP", "SR-p53"})
-    tasks.push_back({assay, "Is this molecule active in the Tox21 toxicity assay " +
-                                std::string(assay) + "?"});
+  for (const char* assay : {"NR-AR", "NR-AR-LBD", "NR-AhR", "NR-Aromatase", "NR-ER", "NR-ER-LBD",
+                            "NR-PPAR-gamma", "SR-ARE", "SR-ATAD5", "SR-HSE", "SR-MMP", "SR-p53"})
+    tasks.push_back(
+        {assay, "Is this molecule active in the Tox21 toxicity assay " + std::string(assay) + "?"});
   return tasks;
 }
 
@@ -137,8 +137,7 @@ Reading read_molecule(const Record& record, const Plan& plan) {
     record.refuse(column, "must be a SMILES string", "the text " + shown(smiles));
   Reading reading;
   for (const Task& task : plan.tasks) {
-    if (!has_column(record, task.column))
-      record.refuse("field \"" + task.column + "\" is missing");
+    if (!has_column(record, task.column)) record.refuse("field \"" + task.column + "\" is missing");
     add_example(reading, record, smiles, task, plan.numbers);
   }
   if (reading.examples.empty()) reading.set_aside = "no label";
@@ -164,8 +163,8 @@ Plan plan_for(const Dataset& dataset, const Record& first, const Source& source)
       known += (known.empty() ? "" : ", ") + task.column;
     }
   }
-  throw Error(Errc::invalid_argument, source.path.string() + ": no task named \"" + wanted +
-                                          "\" (allowed: " + known + ")");
+  throw Error(Errc::invalid_argument,
+              source.path.string() + ": no task named \"" + wanted + "\" (allowed: " + known + ")");
 }
 
 Reader molecule_rows(const Source& source, const Dataset& dataset, const Record& first) {
@@ -185,8 +184,8 @@ Dataset sider(const Record& first) {
   const std::string_view smiles = smiles_column(first);
   for (const auto& entry : first.object().items())
     if (entry.key() != smiles)
-      dataset.tasks.push_back({entry.key(), "Does this drug have side effects of the kind \"" +
-                                                entry.key() + "\"?"});
+      dataset.tasks.push_back(
+          {entry.key(), "Does this drug have side effects of the kind \"" + entry.key() + "\"?"});
   return dataset;
 }
 

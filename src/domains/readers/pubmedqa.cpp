@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PubMedQA: yes, no or maybe from an abstract (Jin et al. 2019, arXiv 1909.06146).
 #include "domains/readers/answers.hpp"
 #include "domains/readers/form.hpp"
@@ -31,8 +32,7 @@ Reading make(const Record& record, const std::string& id, const std::string& que
   if (!record.has(answer_field)) return aside("no answer");
   Example example;
   example.id = id;
-  example.question =
-      "Abstract: " + joined(contexts, "\n") + "\nQuestion: " + trimmed(question);
+  example.question = "Abstract: " + joined(contexts, "\n") + "\nQuestion: " + trimmed(question);
   set_label(example, record, answer_field, {"yes", "no", "maybe"}, record.text(answer_field));
   return one(std::move(example));
 }
@@ -95,9 +95,7 @@ bool is_ground_truth(const Record& record, const fs::path&) {
 
 std::vector<Form> pubmedqa_forms() {
   return {{"pubmedqa", "QUESTION, CONTEXTS, final_decision by PubMed id",
-           [](const Record& r, const fs::path&) {
-             return r.has("QUESTION") && r.has("CONTEXTS");
-           },
+           [](const Record& r, const fs::path&) { return r.has("QUESTION") && r.has("CONTEXTS"); },
            pubmedqa_rows<read_pubmedqa>},
           {"pubmedqa", "Hugging Face export",
            [](const Record& r, const fs::path&) {

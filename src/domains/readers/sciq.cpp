@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SciQ: crowd-sourced science questions (Welbl, Liu, Gardner 2017, arXiv 1707.06209).
 #include "domains/readers/answers.hpp"
 #include "domains/readers/form.hpp"
@@ -80,8 +81,7 @@ Reading read_adapters(const Record& record) {
     set_choices(example, record, "Question: " + question, std::move(options), i);
     return one(std::move(example));
   }
-  record.refuse("answer", "must be one of " + answers,
-                "the text " + shown(record.text("answer")));
+  record.refuse("answer", "must be one of " + answers, "the text " + shown(record.text("answer")));
 }
 
 Reader adapters_rows(const Source&) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // JSON files that are one value: an array of rows, an object with rows in it, or a single row.
 #include "domains/records/record_file.hpp"
 #include "domains/records/text_tools.hpp"

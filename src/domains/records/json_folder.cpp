@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A folder with one JSON object a file, as MATH is published: MATH/test/algebra/1072.json.
 #include "domains/records/record_file.hpp"
 #include "xfer/error.hpp"
@@ -34,8 +35,8 @@ struct Found {
 
 Found find_files(const fs::path& folder) {
   Found found;
-  for (const auto& entry : fs::recursive_directory_iterator(
-           folder, fs::directory_options::skip_permission_denied)) {
+  for (const auto& entry :
+       fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
     if (!entry.is_regular_file() || entry.path().extension() != ".json") continue;
     if (found.files.size() == files_max)
       throw Error(Errc::bad_data, folder.string() + ": more than a million JSON files");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LogiQA's own text: records of seven lines (letter, context, question, four options), a blank line
 // before each.
 #include "domains/records/record_file.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/records/record.hpp"
 
 #include "domains/records/text_tools.hpp"
@@ -116,9 +117,7 @@ const json& Record::need(std::string_view field) const {
   return *found;
 }
 
-bool Record::has(std::string_view field) const {
-  return find(field) != nullptr;
-}
+bool Record::has(std::string_view field) const { return find(field) != nullptr; }
 
 bool Record::is_text(std::string_view field) const {
   const json* found = find(field);

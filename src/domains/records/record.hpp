@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One row of a dataset file, in whatever format it was written.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/records/record_file.hpp"
 
 #include "domains/records/text_tools.hpp"

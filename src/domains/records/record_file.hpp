@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows of a dataset file by number, for every format that datasets come in.
 #pragma once
 

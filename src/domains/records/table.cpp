@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CSV and TSV with a header line, quoted as RFC 4180 says; line ends may be "\n" or "\r\n".
 #include "domains/records/record_file.hpp"
 #include "domains/records/text_tools.hpp"
@@ -93,8 +94,7 @@ public:
               1;
       at = end + 1;
     }
-    if (rows_.empty())
-      refuse(path(), 1, "the table has a header and no rows");
+    if (rows_.empty()) refuse(path(), 1, "the table has a header and no rows");
   }
   std::size_t size() const override { return rows_.size(); }
   std::string_view format() const override { return separator_ == ',' ? "CSV" : "TSV"; }

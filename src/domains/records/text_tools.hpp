@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small handling of text that readers share.
 #pragma once
 
@@ -19,9 +20,7 @@ inline bool is_blank(std::string_view text) {
   return text.find_first_not_of(blanks) == std::string_view::npos;
 }
 
-inline char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
+inline char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 inline std::string lowered(std::string_view text) {
   std::string out(text);

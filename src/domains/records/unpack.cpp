@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "domains/records/unpack.hpp"
 
 #include "xfer/error.hpp"
@@ -143,13 +144,9 @@ void unpack_zstd(std::string_view packed, const fs::path& path, Spool& out) {
 
 }  // namespace
 
-bool is_gzip(std::string_view bytes) noexcept {
-  return bytes.starts_with("\x1F\x8B\x08");
-}
+bool is_gzip(std::string_view bytes) noexcept { return bytes.starts_with("\x1F\x8B\x08"); }
 
-bool is_zstd(std::string_view bytes) noexcept {
-  return bytes.starts_with("\x28\xB5\x2F\xFD");
-}
+bool is_zstd(std::string_view bytes) noexcept { return bytes.starts_with("\x28\xB5\x2F\xFD"); }
 
 files::MappedFile unpack(std::string_view packed, const std::filesystem::path& path) {
   Spool out(path, allowed_bytes(packed.size()));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Unpacking gzip and zstd with bounded memory.
 #pragma once
 

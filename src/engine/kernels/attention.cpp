@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/kernels/attention.hpp"
 
 #include <algorithm>
@@ -23,7 +24,7 @@ Group group_of(const AttentionShape& shape, const RowStarts& starts, std::int64_
 
 // A block of queries of one sequence and the keys that any of them sees.
 struct Block {
-  int first;      ///< query
+  int first;  ///< query
   int rows;
   int first_key;
   int keys;

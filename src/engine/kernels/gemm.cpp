@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "engine/kernels/gemm.hpp"
 
 #include <algorithm>
@@ -11,9 +12,7 @@ namespace {
 
 constexpr std::int64_t flops_per_piece = 2'000'000;
 
-double flops(int m, int n, int k) {
-  return 2.0 * m * n * k;
-}
+double flops(int m, int n, int k) { return 2.0 * m * n * k; }
 
 struct Product {
   int m, n, k;

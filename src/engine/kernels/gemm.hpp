@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrix products: the one place that knows how they are done.
 //
 // C[m x n] (+)= A[m x k] * B[k x n]. Every element is one sum over k in ascending order, whatever

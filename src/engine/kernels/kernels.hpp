@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The inner loops of the engine, once per instruction set.
 //
 // `kernels_impl.cpp` is compiled several times with different compiler flags; `kernels()` picks the
@@ -18,10 +19,10 @@ inline constexpr int panel_width = 16;
 /// One AdamW step's constants, computed once per step.
 struct AdamWStep {
   float beta1, beta2, eps;
-  float step_size;          ///< lr / (1 - beta1^t)
-  float inv_sqrt_bias2;     ///< 1 / sqrt(1 - beta2^t)
-  float decay;              ///< 1 - lr * weight_decay
-  float grad_scale;         ///< clipping factor
+  float step_size;       ///< lr / (1 - beta1^t)
+  float inv_sqrt_bias2;  ///< 1 / sqrt(1 - beta2^t)
+  float decay;           ///< 1 - lr * weight_decay
+  float grad_scale;      ///< clipping factor
 };
 
 /// Function table of one instruction set. All pointers are to float32, rows contiguous.
@@ -51,11 +52,13 @@ struct Kernels {
                      std::int64_t panel_stride, float* y);
   /// float32 to the nearest bf16, ties to even.
   void (*narrow)(const float* x, std::int64_t n, std::uint16_t* out);
-  /// `row8` and `widen` for panels of quantised blocks; see `PackedMatrix::codes`. `bits` is 4 or 8.
+  /// `row8` and `widen` for panels of quantised blocks; see `PackedMatrix::codes`. `bits` is 4
+  /// or 8.
   void (*row8_blocks)(int bits, int k, const float* x, const std::uint32_t* codes,
                       const float* scales, float* y);
   /// One panel as float32.
-  void (*widen_blocks)(int bits, int k, const std::uint32_t* codes, const float* scales, float* out);
+  void (*widen_blocks)(int bits, int k, const std::uint32_t* codes, const float* scales,
+                       float* out);
 
   /// y = x * inv * w with inv = 1 / sqrt(mean(x^2) + eps); returns inv.
   float (*rms_norm)(const float* x, const float* w, float eps, int n, float* y);
@@ -91,8 +94,8 @@ struct Kernels {
 
 /// The widest set this CPU has, or the one forced by `force_kernels`.
 const Kernels& kernels();
-/// For tests: "generic", "avx2", "avx512", "avx512_bf16"; "" returns to the automatic choice. Throws
-/// `not_available` when this CPU or build lacks it. Not while work is running.
+/// For tests: "generic", "avx2", "avx512", "avx512_bf16"; "" returns to the automatic choice.
+/// Throws `not_available` when this CPU or build lacks it. Not while work is running.
 void force_kernels(std::string_view name);
 
 }  // namespace xfer::engine

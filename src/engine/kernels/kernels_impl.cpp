@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compiled once per instruction set; see kernels.hpp.
 #include "engine/kernels/vectors.hpp"
 
@@ -262,8 +263,8 @@ float rms_norm(const float* x, const float* w, float eps, int n, float* y) {
   return inv;
 }
 
-void rms_norm_backward(const float* dy, const float* x, const float* w, float inv, int n,
-                       float* dx, float* dw) {
+void rms_norm_backward(const float* dy, const float* x, const float* w, float inv, int n, float* dx,
+                       float* dw) {
   Vec s{};
   int i = 0;
   for (; i + lanes <= n; i += lanes) s += load(dy + i) * load(x + i) * load(w + i);
@@ -317,9 +318,7 @@ void swiglu_backward(const float* gate, const float* up, const float* d_out, int
   }
 }
 
-inline Vec tanh_vec(Vec x) {
-  return splat(1.0F) - splat(2.0F) / (exp_vec(x + x) + splat(1.0F));
-}
+inline Vec tanh_vec(Vec x) { return splat(1.0F) - splat(2.0F) / (exp_vec(x + x) + splat(1.0F)); }
 inline float tanh_one(float x) { return 1.0F - 2.0F / (exp_one(2.0F * x) + 1.0F); }
 
 constexpr float gelu_slope = 0.79788456080286536F;  // sqrt(2 / pi)
@@ -427,13 +426,31 @@ void adamw(const AdamWStep& step, const float* grad, std::int64_t n, float* valu
 }  // namespace
 
 extern const Kernels table;
-const Kernels table = {XFER_KERNEL_NAME, strip,          tile,   row8,
-                       row8_bf16,        widen,          tile_pairs, row8_pairs, narrow,
-                       row8_blocks, widen_blocks,
-                       rms_norm,         rms_norm_backward,
-                       rope,             swiglu,         swiglu_backward, geglu,
-                       geglu_backward,   soft_cap,       exp_shift, max_of,
-                       dot,              axpy,           scale,  sum_squares,
+const Kernels table = {XFER_KERNEL_NAME,
+                       strip,
+                       tile,
+                       row8,
+                       row8_bf16,
+                       widen,
+                       tile_pairs,
+                       row8_pairs,
+                       narrow,
+                       row8_blocks,
+                       widen_blocks,
+                       rms_norm,
+                       rms_norm_backward,
+                       rope,
+                       swiglu,
+                       swiglu_backward,
+                       geglu,
+                       geglu_backward,
+                       soft_cap,
+                       exp_shift,
+                       max_of,
+                       dot,
+                       axpy,
+                       scale,
+                       sum_squares,
                        adamw};
 
 }  // namespace xfer::engine::XFER_KERNEL_SET

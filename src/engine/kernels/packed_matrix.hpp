@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Right-hand sides of matrix products, in the order in which the inner loops read them.
 #pragma once
 

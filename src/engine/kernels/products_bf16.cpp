@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of bf16 with sums in float32, compiled once per instruction set. A word holds two values
 // of neighbouring k, the first in its lower half: what one instruction of AVX512_BF16 multiplies
 // and adds. Other sets widen both halves, which is the same product, with sums rounded in another

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engine's workers: runs numbered pieces of work, in any order, on all threads.
 #pragma once
 
@@ -39,9 +40,12 @@ public:
       for (std::int64_t i = 0; i < pieces; ++i) work(i, 0);
       return;
     }
-    start(pieces, [](const void* context, std::int64_t piece, int thread) {
-      (*static_cast<const Work*>(context))(piece, thread);
-    }, &work);
+    start(
+        pieces,
+        [](const void* context, std::int64_t piece, int thread) {
+          (*static_cast<const Work*>(context))(piece, thread);
+        },
+        &work);
   }
 
 private:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Vectors of the instruction set that is being compiled: GCC's and Clang's extensions let one text
 // serve all of them, the compiler maps a 32- or 64-byte vector to what the target has. Only for the
 // sources that are compiled once per set.
@@ -31,12 +32,8 @@ inline Vec load(const float* p) {
   std::memcpy(&v, p, sizeof(v));
   return v;
 }
-inline void store(float* p, Vec v) {
-  std::memcpy(p, &v, sizeof(v));
-}
-inline Vec splat(float x) {
-  return x - Vec{};
-}  // x - 0 is x for every x, x + 0 is not
+inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof(v)); }
+inline Vec splat(float x) { return x - Vec{}; }  // x - 0 is x for every x, x + 0 is not
 inline float horizontal_sum(Vec v) {
   float s[lanes];
   std::memcpy(s, &v, sizeof(v));
@@ -44,9 +41,7 @@ inline float horizontal_sum(Vec v) {
     for (int i = 0; i < w; ++i) s[i] += s[i + w];
   return s[0];
 }
-inline Vec select_greater(Vec a, Vec b) {
-  return a > b ? a : b;
-}
+inline Vec select_greater(Vec a, Vec b) { return a > b ? a : b; }
 
 /// A function of its own, so that whole panels keep their sums in registers.
 [[gnu::noinline, maybe_unused]] void store_part(const float* sums, int rows, int cols, float* c,

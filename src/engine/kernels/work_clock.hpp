@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Adds up where time goes, for `Model::profile`.
 #pragma once
 

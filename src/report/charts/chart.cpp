@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/charts/chart.hpp"
 
 #include <fmt/format.h>
@@ -127,13 +128,14 @@ void open_chart(Markup& svg, int width, int height, const std::string& title,
 std::string coordinate(double value) { return fmt::format("{:.1f}", value); }
 
 void chart_text(Markup& svg, double x, double y, const std::string& text, const TextStyle& style) {
-  svg.element("text", text, {{"x", coordinate(x)},
-                             {"y", coordinate(y)},
-                             {"class", style.css_class},
-                             {"fill", light_colour(style.css_class)},
-                             {"font-size", std::to_string(style.size)},
-                             {"font-weight", style.bold ? "600" : "400"},
-                             {"text-anchor", style.anchor}});
+  svg.element("text", text,
+              {{"x", coordinate(x)},
+               {"y", coordinate(y)},
+               {"class", style.css_class},
+               {"fill", light_colour(style.css_class)},
+               {"font-size", std::to_string(style.size)},
+               {"font-weight", style.bold ? "600" : "400"},
+               {"text-anchor", style.anchor}});
 }
 
 void chart_line(Markup& svg, double x1, double y1, double x2, double y2, const char* css_class,

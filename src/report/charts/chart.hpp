@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the charts share: scale, colours, frame.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/charts/chart.hpp"
 #include "report/tables/format.hpp"
 #include "report/tables/tables.hpp"
@@ -17,7 +18,7 @@ constexpr double foot_height = 34.0;
 
 struct Panel {
   std::string heading;
-  Metric ConditionSummary::* score;
+  Metric ConditionSummary::*score;
   Style style;
   /// What the axis shows of a score: 100 for percent.
   double factor;
@@ -59,15 +60,23 @@ void draw_row(Markup& svg, const ConditionSummary& c, const Panel& panel, const 
   const std::string css = colour_class(c.condition);
   const std::string ink = colour(c.condition);
   const auto stroke = [&](double x1, double y1, double x2, double y2) {
-    svg.empty("line", {{"x1", coordinate(x1)}, {"y1", coordinate(y1)}, {"x2", coordinate(x2)},
-                       {"y2", coordinate(y2)}, {"class", css}, {"stroke", ink},
+    svg.empty("line", {{"x1", coordinate(x1)},
+                       {"y1", coordinate(y1)},
+                       {"x2", coordinate(x2)},
+                       {"y2", coordinate(y2)},
+                       {"class", css},
+                       {"stroke", ink},
                        {"stroke-width", "2"}});
   };
   stroke(x(e->lower), middle, x(e->upper), middle);
   stroke(x(e->lower), middle - 4, x(e->lower), middle + 4);
   stroke(x(e->upper), middle - 4, x(e->upper), middle + 4);
-  svg.empty("circle", {{"cx", coordinate(x(e->value))}, {"cy", coordinate(middle)}, {"r", "5"},
-                       {"class", css}, {"fill", ink}, {"stroke", ink}});
+  svg.empty("circle", {{"cx", coordinate(x(e->value))},
+                       {"cy", coordinate(middle)},
+                       {"r", "5"},
+                       {"class", css},
+                       {"fill", ink},
+                       {"stroke", ink}});
   svg.line();
 }
 
@@ -104,8 +113,9 @@ std::string condition_chart_svg(const CellReport& cell) {
         Panel{"Bits per byte (fewer is better)", &ConditionSummary::bits_per_byte, Style::bits, 1.0,
               INFINITY}})
     if (any_defined(cell, panel)) panels.push_back(panel);
-  std::string description = "Mean and 95% interval of each condition; the dashed line marks the "
-                            "baseline.";
+  std::string description =
+      "Mean and 95% interval of each condition; the dashed line marks the "
+      "baseline.";
   for (const ConditionSummary& c : cell.conditions)
     if (const Estimate* e = c.accuracy.estimate())
       description += " " + std::string(display_name(c.condition)) + ": " +

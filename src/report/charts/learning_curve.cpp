@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/charts/chart.hpp"
 #include "report/scores/curve_mean.hpp"
 #include "report/tables/format.hpp"
@@ -37,8 +38,8 @@ struct CurvePanel {
   bool dots = true;
 };
 
-CurvePanel point_panel(const std::string& heading, double CurvePoint::* value, double factor,
-                  double max) {
+CurvePanel point_panel(const std::string& heading, double CurvePoint::*value, double factor,
+                       double max) {
   return {heading,
           [value, factor](const Curve& curve) {
             CurveLine line;
@@ -95,13 +96,13 @@ struct Frame {
   double y(double value) const { return values.position(value, top + plot_height, top); }
 };
 
-void draw_line(Markup& svg, const CurveLine& line, const Frame& frame, Condition condition, bool mean,
-               bool dots) {
+void draw_line(Markup& svg, const CurveLine& line, const Frame& frame, Condition condition,
+               bool mean, bool dots) {
   if (line.empty()) return;
   std::string points;
   for (const auto& [step, value] : line)
-    points += (points.empty() ? "" : " ") + coordinate(frame.x(step)) + "," +
-              coordinate(frame.y(value));
+    points +=
+        (points.empty() ? "" : " ") + coordinate(frame.x(step)) + "," + coordinate(frame.y(value));
   const std::string dash = dashes(condition);
   svg.empty("polyline", {{"points", points},
                          {"class", colour_class(condition) + " line"},
@@ -183,8 +184,9 @@ void draw_legend(Markup& svg, const ByCondition& curves) {
 }
 
 std::string describe(const ByCondition& curves) {
-  std::string text = "One line for each condition, the mean over seeds; thin lines are single "
-                     "seeds.";
+  std::string text =
+      "One line for each condition, the mean over seeds; thin lines are single "
+      "seeds.";
   for (const auto& [condition, seeds] : curves) {
     const Curve& curve = *seeds.front();
     if (!curve.rewards.empty())
@@ -211,8 +213,8 @@ std::string curves_svg(const ByCondition& curves, const std::string& title,
   const std::size_t legend_rows = (curves.size() + legend_columns - 1) / legend_columns;
   const double head = 10.0 + legend_row * static_cast<double>(legend_rows);
   open_chart(svg, curve_chart_width,
-             static_cast<int>(head + curve_panel_height * static_cast<double>(panels.size())), title,
-             describe(curves));
+             static_cast<int>(head + curve_panel_height * static_cast<double>(panels.size())),
+             title, describe(curves));
   draw_legend(svg, curves);
   for (std::size_t i = 0; i < panels.size(); ++i)
     draw_curves(svg, curves, panels[i], head + curve_panel_height * static_cast<double>(i));
@@ -223,23 +225,22 @@ std::string curves_svg(const ByCondition& curves, const std::string& title,
 }  // namespace
 
 std::string learning_curve_svg(const study::CellResult& cell) {
-  return curves_svg(curves_by_condition(cell),
-                    "Learning curves on validation items, " + clean_text(cell.source) + " → " +
-                        clean_text(cell.target),
-                    "No learning curve was recorded.",
-                    {point_panel("Accuracy (%)", &CurvePoint::accuracy, 100.0, 100.0),
-                     point_panel("Bits per byte (fewer is better)", &CurvePoint::bits_per_byte, 1.0,
-                                 INFINITY)});
+  return curves_svg(
+      curves_by_condition(cell),
+      "Learning curves on validation items, " + clean_text(cell.source) + " → " +
+          clean_text(cell.target),
+      "No learning curve was recorded.",
+      {point_panel("Accuracy (%)", &CurvePoint::accuracy, 100.0, 100.0),
+       point_panel("Bits per byte (fewer is better)", &CurvePoint::bits_per_byte, 1.0, INFINITY)});
 }
 
 std::string reward_curve_svg(const study::CellResult& cell) {
   ByCondition curves;
   for (const Curve& curve : cell.curves)
     if (!curve.rewards.empty()) curves[curve.condition].push_back(&curve);
-  return curves_svg(curves,
-                    "Rewards in training, " + clean_text(cell.source) + " → " +
-                        clean_text(cell.target),
-                    "No reward was recorded.", {reward_panel(), divergence_panel()});
+  return curves_svg(
+      curves, "Rewards in training, " + clean_text(cell.source) + " → " + clean_text(cell.target),
+      "No reward was recorded.", {reward_panel(), divergence_panel()});
 }
 
 }  // namespace xfer::report

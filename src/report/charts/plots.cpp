@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/charts/plots.hpp"
 
 #include "report/charts/chart.hpp"
@@ -43,7 +44,7 @@ std::size_t characters(const std::string& text) {
 }
 
 /// The extent of all values, with zero in it where `zero`.
-std::pair<double, double> extent(const std::vector<Point>& points, Estimate Point::* axis,
+std::pair<double, double> extent(const std::vector<Point>& points, Estimate Point::*axis,
                                  bool zero) {
   double low = zero ? 0.0 : infinite;
   double high = zero ? 0.0 : -infinite;
@@ -182,8 +183,6 @@ Estimate scaled(const Estimate& e, double factor) {
 
 Estimate exactly(double value) { return {value, value, value}; }
 
-
-
 Method first_method(const Report& report) { return report.result.spec.methods.front(); }
 
 }  // namespace
@@ -197,9 +196,8 @@ std::string asymmetry_svg(const Report& report) {
   for (const CellReport& cell : report.cells) {
     if (cell.method != first_method(report) || !(cell.source < cell.target)) continue;
     for (const CellReport& back : report.cells) {
-      if (back.method != cell.method || back.source != cell.target ||
-          back.target != cell.source || !cell.accuracy.gain.defined() ||
-          !back.accuracy.gain.defined())
+      if (back.method != cell.method || back.source != cell.target || back.target != cell.source ||
+          !cell.accuracy.gain.defined() || !back.accuracy.gain.defined())
         continue;
       plot.points.push_back({scaled(*cell.accuracy.gain.estimate(), 100.0),
                              scaled(*back.accuracy.gain.estimate(), 100.0), cell_title(cell)});
@@ -237,10 +235,11 @@ std::string similarity_svg(const Report& report) {
 std::string cost_svg(const Report& report) {
   Scatter plot;
   plot.title = "Cost and gain";
-  const bool dollars = std::any_of(
-      report.cells.begin(), report.cells.end(), [](const CellReport& cell) {
+  const bool dollars =
+      std::any_of(report.cells.begin(), report.cells.end(), [](const CellReport& cell) {
         return cell.spending && cell.spending->train_usd + cell.spending->sample_usd +
-                                        cell.spending->evaluation_usd > 0.0;
+                                        cell.spending->evaluation_usd >
+                                    0.0;
       });
   plot.x_label = dollars ? "Spent on the transfer condition (US dollars, list prices)"
                          : "Spent on the transfer condition (million tokens)";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Plots over the whole study, as SVG: points with intervals, and lists of intervals.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/findings/findings.hpp"
 
 #include "report/pages/markup.hpp"
@@ -80,8 +81,9 @@ FindingParagraph negative_transfer(const Report& report, const MatrixReport& mat
            verdict_counts(matrix.accuracy) + " in accuracy (simultaneous 95% intervals; margin ±" +
            plain(report.result.spec.hypotheses.margin_points) + " points). ";
   if (losses.empty()) {
-    p.text += "No cell's interval lies below zero: negative transfer was not shown, which is not "
-              "the same as shown to be absent.";
+    p.text +=
+        "No cell's interval lies below zero: negative transfer was not shown, which is not "
+        "the same as shown to be absent.";
   } else {
     p.text += "Negative transfer was shown in " + list_cells(losses, 5, false) + ".";
   }
@@ -151,9 +153,10 @@ std::optional<FindingParagraph> asymmetry(const Report& report, const MatrixRepo
   if (pairs.size() > 2)
     p.text = counted(static_cast<long long>(pairs.size() / 2), "pair") +
              " of domains were tested both ways. ";
-  p.text += fmt::format("In {} of {} the two directions differ beyond their own 95% interval "
-                        "(exploratory: not corrected for the number of pairs)",
-                        clear.size(), known);
+  p.text += fmt::format(
+      "In {} of {} the two directions differ beyond their own 95% interval "
+      "(exploratory: not corrected for the number of pairs)",
+      clear.size(), known);
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < std::min<std::size_t>(3, clear.size()); ++i) {
     Estimate e = *clear[i]->accuracy.asymmetry.estimate();
@@ -192,9 +195,10 @@ std::optional<FindingParagraph> ceiling(const Report& report, const MatrixReport
     ++cells;
     if (cell.accuracy.efficiency.defined()) efficient.push_back(&cell);
   }
-  p.text += fmt::format(" Transfer Efficiency is defined in {} of {} cells (elsewhere the ceiling "
-                        "is not clearly above 2 points)",
-                        efficient.size(), cells);
+  p.text += fmt::format(
+      " Transfer Efficiency is defined in {} of {} cells (elsewhere the ceiling "
+      "is not clearly above 2 points)",
+      efficient.size(), cells);
   if (efficient.empty()) {
     p.text += ".";
     return p;
@@ -205,9 +209,9 @@ std::optional<FindingParagraph> ceiling(const Report& report, const MatrixReport
   const CellReport& best = *efficient.back();
   const CellReport& middle = *efficient[(efficient.size() - 1) / 2];
   p.text += "; the median is " +
-            number(middle.accuracy.efficiency.estimate()->value, Style::share) +
-            "%, the highest " + with_interval(*best.accuracy.efficiency.estimate(), Style::share) +
-            "% for " + pair_name(best.source, best.target) + ".";
+            number(middle.accuracy.efficiency.estimate()->value, Style::share) + "%, the highest " +
+            with_interval(*best.accuracy.efficiency.estimate(), Style::share) + "% for " +
+            pair_name(best.source, best.target) + ".";
   int reached = 0;
   for (const CellReport* cell : efficient)
     reached += cell->accuracy.efficiency.estimate()->lower >= 1.0 ? 1 : 0;
@@ -236,9 +240,8 @@ std::optional<FindingParagraph> method_effects(const Report& report) {
     parts.push_back(std::string(display_name(method)) + " minus SL is " +
                     number(mean, Style::points) + " points on average over " +
                     counted(static_cast<long long>(values.size()), "pair") +
-                    ", clearly above zero in " +
-                    std::to_string(clear[method].first) + " and clearly below in " +
-                    std::to_string(clear[method].second));
+                    ", clearly above zero in " + std::to_string(clear[method].first) +
+                    " and clearly below in " + std::to_string(clear[method].second));
   }
   if (parts.empty()) return std::nullopt;
   p.text = "For the transfer condition, " + joined(parts) +
@@ -267,9 +270,8 @@ std::optional<FindingParagraph> sources_and_targets(const MatrixReport& matrix) 
   FindingParagraph p{"sources_and_targets", "Sources, targets, and pairs", ""};
   p.text = "The mean gain over cells is " + number(e.mean, Style::points) +
            " points. Of the variation between cells, " + percent(e.source_share) +
-           " belongs to sources that are good or bad for every target, " +
-           percent(e.target_share) + " to targets that gain or lose from every source, and " +
-           percent(e.interaction_share) +
+           " belongs to sources that are good or bad for every target, " + percent(e.target_share) +
+           " to targets that gain or lose from every source, and " + percent(e.interaction_share) +
            " to neither: the pairs themselves and noise. Sources range from " +
            strongest(e.sources) + ", targets from " + strongest(e.targets) +
            ". Only what belongs to pairs can be explained by how alike two domains are.";
@@ -283,10 +285,11 @@ std::optional<FindingParagraph> reliability(const MatrixReport& matrix) {
     if (!r.full.defined()) return "undefined (" + clean_text(r.full.reason()) + ")";
     return fmt::format("{:.2f}", *r.full.number());
   };
-  p.text = "Split-half reliability of the mean gains over seeds: " +
-           words(matrix.accuracy_reliability) + " in accuracy, " + words(matrix.bits_reliability) +
-           " in bits per byte. At 1 the matrix would come out the same with other seeds; at 0 its "
-           "pattern is chance.";
+  p.text =
+      "Split-half reliability of the mean gains over seeds: " + words(matrix.accuracy_reliability) +
+      " in accuracy, " + words(matrix.bits_reliability) +
+      " in bits per byte. At 1 the matrix would come out the same with other seeds; at 0 its "
+      "pattern is chance.";
   return p;
 }
 
@@ -343,21 +346,23 @@ std::vector<Recommendation> recommend(const Report& report) {
     const std::string name = clean_text(target);
     if (best) {
       const CellReport& cell = *cell_of(report, matrix->method, best->source, target);
-      r.text = "For " + name + ", train on " + clean_text(best->source) + " first: " +
-               points(best->gain) + " points over the base model" + price(cell) + ".";
+      r.text = "For " + name + ", train on " + clean_text(best->source) +
+               " first: " + points(best->gain) + " points over the base model" + price(cell) + ".";
       if (cell.finding != Finding::transfer)
         r.text += " That this is skill and not the style of answers was not shown.";
       const Estimate* more = cell.accuracy.sequential_over_direct.estimate();
       if (more)
-        r.text += more->lower > 0.0 ? " Before training on " + name + " itself it adds " +
-                                          with_interval(*more, Style::points) + " points."
-                  : more->upper < 0.0
-                      ? " Before training on " + name + " itself it costs " +
-                            with_interval({-more->value, -more->upper, -more->lower},
-                                          Style::points) + " points."
-                      : " That it adds to training on " + name + " itself was not shown.";
+        r.text +=
+            more->lower > 0.0 ? " Before training on " + name + " itself it adds " +
+                                    with_interval(*more, Style::points) + " points."
+            : more->upper < 0.0
+                ? " Before training on " + name + " itself it costs " +
+                      with_interval({-more->value, -more->upper, -more->lower}, Style::points) +
+                      " points."
+                : " That it adds to training on " + name + " itself was not shown.";
     } else {
-      r.text = "For " + name + ", no source is recommended: no gain was shown that is not answer "
+      r.text = "For " + name +
+               ", no source is recommended: no gain was shown that is not answer "
                "habit.";
     }
     if (!habit.empty())

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The results section in words: paragraphs and advice, from the numbers by fixed rules.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/findings/hypotheses.hpp"
 
 #include "report/findings/reading.hpp"
@@ -147,8 +148,9 @@ private:
         nearest = std::move(d);
     }
     if (!nearest) {
-      answer.reason = "no control was evaluated beside the transfer condition, or accuracy is "
-                      "held back in every pair";
+      answer.reason =
+          "no control was evaluated beside the transfer condition, or accuracy is "
+          "held back in every pair";
       return;
     }
     take(answer, *nearest);
@@ -174,8 +176,8 @@ private:
     const auto declared = std::find_if(report_.similarities.begin(), report_.similarities.end(),
                                        [](const SimilarityFinding& f) { return f.declared; });
     if (declared == report_.similarities.end()) {
-      answer.reason = "the declared measure, " + clean_text(spec_.hypotheses.similarity) +
-                      ", was not computed";
+      answer.reason =
+          "the declared measure, " + clean_text(spec_.hypotheses.similarity) + ", was not computed";
       return;
     }
     const stats::SimilarityTransfer& found = declared->found;
@@ -193,19 +195,20 @@ private:
       answer.estimate = Estimate{rho, -1.0, 1.0};
       answer.reason = "no interval: " + found.interval.reason();
     }
-    answer.check = found.attenuated.defined()
-                       ? fmt::format("Corrected for noise in the gains: {:.2f}.",
-                                     *found.attenuated.number())
-                       : "Not corrected for noise in the gains: " +
-                             clean_text(found.attenuated.reason()) + ".";
+    answer.check =
+        found.attenuated.defined()
+            ? fmt::format("Corrected for noise in the gains: {:.2f}.", *found.attenuated.number())
+            : "Not corrected for noise in the gains: " + clean_text(found.attenuated.reason()) +
+                  ".";
     if (found.smallest.defined())
       answer.check += fmt::format(" {} cells find a correlation of {:.2f} or more with 80% power.",
                                   found.cells, *found.smallest.number());
     if (found.cells_needed.defined())
-      answer.needed = fmt::format("A correlation of {:.2f} needs about {} independent cells; cells "
-                                  "that share domains count for less.",
-                                  *found.coefficient.number(),
-                                  grouped(std::llround(std::ceil(*found.cells_needed.number()))));
+      answer.needed = fmt::format(
+          "A correlation of {:.2f} needs about {} independent cells; cells "
+          "that share domains count for less.",
+          *found.coefficient.number(),
+          grouped(std::llround(std::ceil(*found.cells_needed.number()))));
   }
 
   void add_measure(const MatrixReport& matrix, const stats::SimilarityMeasure& measure) {
@@ -227,10 +230,9 @@ private:
     options.seed = bootstrap_seed();
     const stats::Value& reliability =
         (by_accuracy(spec_) ? matrix.accuracy_reliability : matrix.bits_reliability).full;
-    report_.similarities.push_back({measure.name, measure.title,
-                                    measure.name == spec_.hypotheses.similarity,
-                                    stats::similarity_transfer(cells, reliability, true, options),
-                                    1.0});
+    report_.similarities.push_back(
+        {measure.name, measure.title, measure.name == spec_.hypotheses.similarity,
+         stats::similarity_transfer(cells, reliability, true, options), 1.0});
   }
 
   void correct_exploratory() {
@@ -275,8 +277,9 @@ private:
     const bool searched =
         !spec_.learning_rate_search.empty() && !spec_.rl.learning_rate_search.empty();
     if (!searched && !spec_.hypotheses.learning_rates_tuned)
-      answer.reason = "the learning rates were neither searched for in this study nor declared as "
-                      "tuned before it, so this compares learning rates as much as methods";
+      answer.reason =
+          "the learning rates were neither searched for in this study nor declared as "
+          "tuned before it, so this compares learning rates as much as methods";
   }
 
   void answer_order(HypothesisAnswer& answer) {
@@ -285,16 +288,18 @@ private:
       if (auto both = compared(i, Condition::sequential, i, Condition::direct))
         cells.push_back(std::move(*both));
     if (cells.empty()) {
-      answer.reason = "sequential and direct were not both evaluated in any pair, or accuracy is "
-                      "held back";
+      answer.reason =
+          "sequential and direct were not both evaluated in any pair, or accuracy is "
+          "held back";
       return;
     }
     take(answer, pooled(cells));
     // More training that does not help settles the question; more training that helps does not.
     if (spec_.match == "stage_steps" && answer.estimate.defined() &&
         answer.estimate.estimate()->upper > margin_of(spec_))
-      answer.reason = "sequential had twice the steps of direct, so an advantage may be that of "
-                      "more training";
+      answer.reason =
+          "sequential had twice the steps of direct, so an advantage may be that of "
+          "more training";
   }
 
   static void correct(std::vector<HypothesisAnswer>& answers) {
@@ -319,7 +324,7 @@ private:
     const bool clear = answer.p_adjusted <= alpha;
     const double margin = margin_of(spec_);
     if (answer.is_correlation) {
-      answer.verdict = !clear           ? HypothesisVerdict::inconclusive
+      answer.verdict = !clear          ? HypothesisVerdict::inconclusive
                        : e.value > 0.0 ? HypothesisVerdict::supported
                                        : HypothesisVerdict::contradicted;
       return;
@@ -347,11 +352,11 @@ private:
     if (answer.verdict != HypothesisVerdict::inconclusive || !(margin > 0.0)) return now + ".";
     const double factor = std::pow(z_sum * error / margin, 2.0);
     if (factor <= 1.0) return now + ".";
-    return now + fmt::format("; {} needs about {:.1f} times as many independent runs ({} in place "
-                             "of {}).",
-                             amount(spec_, margin), factor,
-                             grouped(std::llround(std::ceil(factor * answer.runs))),
-                             grouped(answer.runs));
+    return now + fmt::format(
+                     "; {} needs about {:.1f} times as many independent runs ({} in place "
+                     "of {}).",
+                     amount(spec_, margin), factor,
+                     grouped(std::llround(std::ceil(factor * answer.runs))), grouped(answer.runs));
   }
 
   const AlignedStudy& study_;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The study's hypotheses: rules fixed before it ran, and what came out.
 #pragma once
 

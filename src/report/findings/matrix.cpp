@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/findings/matrix.hpp"
 
 #include "report/findings/reading.hpp"
@@ -130,8 +131,7 @@ private:
       column->doubt = doubts(entry, score_, Condition::baseline);
     }
     column->rows.push_back(
-        {cell.source,
-         rows_of_seeds(*aligned.find(Condition::transfer), score_, chosen, seeds),
+        {cell.source, rows_of_seeds(*aligned.find(Condition::transfer), score_, chosen, seeds),
          short_hash(aligned.protocol_hash), doubts(entry, score_, Condition::transfer)});
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The transfer matrix of a study under one method.
 #pragma once
 

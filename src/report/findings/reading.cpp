@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/findings/reading.hpp"
 
 #include "report/pages/markup.hpp"
@@ -76,8 +77,8 @@ std::string basis(const CellReport& cell) {
 std::string gain_sentence(const CellReport& cell) {
   const auto [source, target] = names(cell);
   const Metric& gain = cell.accuracy.gain;
-  const std::string from_to = percent_level(cell, Condition::baseline) + " to " +
-                              percent_level(cell, Condition::transfer);
+  const std::string from_to =
+      percent_level(cell, Condition::baseline) + " to " + percent_level(cell, Condition::transfer);
   const std::string amount = points(gain) + " (" + basis(cell) + ")";
   switch (sign(gain)) {
     case Sign::up:
@@ -89,8 +90,7 @@ std::string gain_sentence(const CellReport& cell) {
              "; the interval lies below zero: negative transfer.";
     default:
       return training(cell) + " on " + source + " took accuracy on " + target + " from " + from_to +
-             ", a Transfer Gain of " + amount +
-             "; this is not distinguishable from zero.";
+             ", a Transfer Gain of " + amount + "; this is not distinguishable from zero.";
   }
 }
 
@@ -99,13 +99,11 @@ std::string control_sentence_for_gain(const CellReport& cell) {
   const double share = *control_share(cell);
   const double control = cell.accuracy.gain.estimate()->value - above.estimate()->value;
   const std::string reached =
-      "The " + control_in_full(cell) + " alone gains " +
-      number(control, Style::points) + " points";
+      "The " + control_in_full(cell) + " alone gains " + number(control, Style::points) + " points";
   const std::string of_it =
       share > 0.0 ? ", " + number(share, Style::share) + "% of that" : std::string();
   if (control_did_harm(cell))
-    return "The " + control_in_full(cell) + " ends " +
-           number(-control, Style::percent) +
+    return "The " + control_in_full(cell) + " ends " + number(-control, Style::percent) +
            " points below the baseline: it did harm of its own, so this control "
            "cannot tell skill from answer habit, and the " +
            points(above) + " above it prove nothing.";
@@ -132,8 +130,9 @@ std::string control_sentence_for_gain(const CellReport& cell) {
            " answer habit, the style of answering that any " +
            (reinforced(cell) ? "reinforcement teaches" : "worked answers teach") +
            ", not a skill carried over" +
-           (sure ? "; the interval leaves room for at most " : ", but the interval leaves room for "
-                                                               "up to ") +
+           (sure ? "; the interval leaves room for at most "
+                 : ", but the interval leaves room for "
+                   "up to ") +
            number(room, Style::percent) + " points of skill.";
   }
   return rest + " Whether the gain is skill or answer habit is not settled.";
@@ -149,8 +148,8 @@ std::string control_sentence(const CellReport& cell) {
                   : "";
   const auto doubts = accuracy_doubts(cell, {Condition::transfer, cell.style_control()});
   if (!doubts.empty())
-    return "The " + control_name(cell) + " cannot be compared with the transfer run: " +
-           joined(doubts) + ".";
+    return "The " + control_name(cell) +
+           " cannot be compared with the transfer run: " + joined(doubts) + ".";
   if (gained) return control_sentence_for_gain(cell);
   const std::string start =
       "Against the " + control_in_full(cell) + " the difference is " + points(above);
@@ -186,8 +185,8 @@ std::string bits_control_clause(const CellReport& cell) {
              (skill_in_accuracy ? ": this agrees that something beyond style carried over"
                                 : ": a sign of skill that accuracy alone does not show");
     case Sign::down:
-      return ", but end " + bits_size(above) +
-             " above the " + control_name(cell) + ": no sign of skill carried over";
+      return ", but end " + bits_size(above) + " above the " + control_name(cell) +
+             ": no sign of skill carried over";
     case Sign::unclear:
       return ", which the " + control_name(cell) +
              " matches as far as can be told (a difference of " +
@@ -202,8 +201,9 @@ std::string bits_control_clause(const CellReport& cell) {
 std::string bits_sentence(const CellReport& cell) {
   const Metric& change = cell.bits_per_byte_after_first.gain;
   if (!change.defined()) return "";
-  const std::string subject = "Bits per byte of the reference answers after their first token, a "
-                              "score that leaves out the choice of style,";
+  const std::string subject =
+      "Bits per byte of the reference answers after their first token, a "
+      "score that leaves out the choice of style,";
   const Sign accuracy = sign(cell.accuracy.gain);
   const bool doubtful = cell.finding == Finding::held_back;
   const bool habit = cell.finding == Finding::answer_habit;
@@ -222,8 +222,9 @@ std::string bits_sentence(const CellReport& cell) {
                                ": the reference answers became less probable";
       if (doubtful || accuracy == Sign::unclear) return text + ".";
       if (reinforced(cell) && accuracy == Sign::up)
-        return text + "; reinforcement learns from the model's own answers, so this alone does not "
-                      "speak against the gain.";
+        return text +
+               "; reinforcement learns from the model's own answers, so this alone does not "
+               "speak against the gain.";
       return text + (accuracy == Sign::down
                          ? ", which agrees with accuracy."
                          : ", which speaks against a gain in skill: what changed is the way of "
@@ -294,7 +295,8 @@ std::string more_data(const Metric& metric, const std::string& effect) {
   const double half = (e.upper - e.lower) / 2.0;
   const double factor = e.value == 0.0 ? INFINITY : std::pow(2.80 / 1.96 * half / e.value, 2.0);
   if (factor > 20.0)
-    return "To settle " + effect + ", decide which size of effect would matter and plan the "
+    return "To settle " + effect +
+           ", decide which size of effect would matter and plan the "
            "number of seeds and items for it: one as small as estimated here would take more "
            "than 20 times the data.";
   const double rounded = std::max(2.0, std::ceil(factor));
@@ -338,9 +340,9 @@ std::string held_back_reading(const CellReport& cell) {
                      joined(accuracy_doubts(cell, {Condition::baseline, Condition::transfer})) +
                      ". As measured, accuracy on " + target + " went from " +
                      percent_level(cell, Condition::baseline) + " to " +
-                     percent_level(cell, Condition::transfer) + " after " +
-                     training_inside(cell) + " on " + source +
-                     " (" + points(cell.accuracy.gain) + "; " + basis(cell) + ").";
+                     percent_level(cell, Condition::transfer) + " after " + training_inside(cell) +
+                     " on " + source + " (" + points(cell.accuracy.gain) + "; " + basis(cell) +
+                     ").";
   if (cell.accuracy.gain_above_control.defined())
     text += " Against the " + control_name(cell) + " the difference is " +
             points(cell.accuracy.gain_above_control) + ".";

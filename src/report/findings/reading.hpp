@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The words of the report: what a cell's numbers allow to be said, by fixed rules.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/findings/reading.hpp"
 
 #include "report/pages/markup.hpp"
@@ -21,7 +22,7 @@ std::string lower_name(Condition condition) {
 }
 
 /// "baseline 12.0%, transfer 7.3%" for the conditions whose share is above the limit.
-std::string above_limit(const CellReport& cell, double ConditionSummary::* share) {
+std::string above_limit(const CellReport& cell, double ConditionSummary::*share) {
   std::string list;
   for (const ConditionSummary& c : cell.conditions) {
     if (!(c.*share > failure_share_max)) continue;
@@ -98,8 +99,7 @@ void warn_of_random_reward(const CellReport& cell, std::vector<std::string>& war
       sign(cell.accuracy.gain) != Sign::up)
     return;
   const double gain = cell.accuracy.gain.estimate()->value;
-  const double by_coin =
-      coin->accuracy.estimate()->value - base->accuracy.estimate()->value;
+  const double by_coin = coin->accuracy.estimate()->value - base->accuracy.estimate()->value;
   if (by_coin > habit_share * gain)
     warnings.push_back("Random rewards alone gain " + number(by_coin, Style::points) +
                        " points, more than half of the Transfer Gain: what was rewarded may "
@@ -116,8 +116,9 @@ std::vector<std::string> accuracy_doubts(const CellReport& cell,
     const ConditionSummary* c = cell.find(condition);
     if (!c) continue;
     if (condition == Condition::baseline && exactly_zero(*c))
-      doubts.push_back("the baseline scores exactly 0, which points to the prompt or the grader "
-                       "as often as to the model");
+      doubts.push_back(
+          "the baseline scores exactly 0, which points to the prompt or the grader "
+          "as often as to the model");
     if (c->extraction_failure_rate > failure_share_max)
       failing.push_back(percent(c->extraction_failure_rate) + " of the " + lower_name(condition) +
                         " answers");
@@ -139,8 +140,9 @@ std::vector<std::string> find_warnings(const CellReport& cell, const study::Stud
   const std::string failures = above_limit(cell, &ConditionSummary::extraction_failure_rate);
   if (!failures.empty())
     warnings.push_back("No final answer could be found in more than 5% of the answers (" +
-                       failures + "): part of any change in accuracy may be a change in how "
-                                  "answers are written.");
+                       failures +
+                       "): part of any change in accuracy may be a change in how "
+                       "answers are written.");
   const std::string cut = above_limit(cell, &ConditionSummary::truncated_rate);
   if (!cut.empty())
     warnings.push_back("The token limit cut more than 5% of the answers (" + cut +

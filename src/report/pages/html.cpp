@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/html_study.hpp"
 #include "report/pages/markup.hpp"
 #include "report/pages/page_style.hpp"
+#include "report/scores/extraction.hpp"
 #include "report/tables/format.hpp"
 #include "report/tables/method.hpp"
 #include "report/tables/tables.hpp"
-#include "report/scores/extraction.hpp"
 
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/html_study.hpp"
 
 #include "report/charts/plots.hpp"
@@ -51,10 +52,9 @@ void write_heat_map(Markup& page, const MatrixReport& matrix, bool bits) {
   const Table table = matrix_table(matrix, bits);  // its caption and notes
   const Style style = bits ? Style::bits_change : Style::points;
   const double largest = largest_of(matrix, bits);
-  page.open("div", {{"class", "table"},
-                    {"role", "region"},
-                    {"tabindex", "0"},
-                    {"aria-label", table.caption}});
+  page.open(
+      "div",
+      {{"class", "table"}, {"role", "region"}, {"tabindex", "0"}, {"aria-label", table.caption}});
   page.open("table", {{"role", "table"}, {"class", "matrix"}});
   write_caption(page, table.caption);
   page.open("thead", {{"role", "rowgroup"}}).open("tr", {{"role", "row"}});
@@ -108,9 +108,9 @@ void write_hypotheses(Markup& page, const Report& report) {
 }
 
 void write_plots(Markup& page, const Report& report) {
-  const std::string plots[] = {asymmetry_svg(report), similarity_svg(report), cost_svg(report),
-                               held_out_svg(report), robustness_svg(report),
-                               forgetting_svg(report)};
+  const std::string plots[] = {asymmetry_svg(report),  similarity_svg(report),
+                               cost_svg(report),       held_out_svg(report),
+                               robustness_svg(report), forgetting_svg(report)};
   if (std::all_of(std::begin(plots), std::end(plots), [](const auto& p) { return p.empty(); }))
     return;
   page.open("div", {{"class", "charts"}});
@@ -166,10 +166,9 @@ void write_prose(Markup& page, std::string_view text) {
 
 void write_table(Markup& page, const Table& table, Fit fit, std::size_t main_rows) {
   if (table.rows.empty()) return;
-  page.open("div", {{"class", "table"},
-                    {"role", "region"},
-                    {"tabindex", "0"},
-                    {"aria-label", table.caption}});
+  page.open(
+      "div",
+      {{"class", "table"}, {"role", "region"}, {"tabindex", "0"}, {"aria-label", table.caption}});
   // Explicit roles: display:block on a phone would otherwise take the table's meaning away from
   // screen readers.
   page.open("table", {{"role", "table"},
@@ -191,8 +190,8 @@ void write_table(Markup& page, const Table& table, Fit fit, std::size_t main_row
       else if (fit == Fit::words)
         page.element("td", row[c], {{"role", "cell"}});
       else
-        page.element("td", row[c], {{"role", "cell"}, {"class", "value"},
-                                    {"data-label", table.head[c]}});
+        page.element("td", row[c],
+                     {{"role", "cell"}, {"class", "value"}, {"data-label", table.head[c]}});
     }
     page.close().line();
   }
@@ -247,8 +246,9 @@ void write_error_analysis(Markup& page, const CellReport& cell, const study::Cel
   write_table(page, change_groups_table(cell), Fit::scroll);
   if (pairs.empty()) return;
   page.element("h4", "Answers side by side");
-  page.element("p", "Chosen by item id, not by look: the first items that training fixed, the "
-                    "first it broke, one wrong and one right under both.");
+  page.element("p",
+               "Chosen by item id, not by look: the first items that training fixed, the "
+               "first it broke, one wrong and one right under both.");
   for (const ExamplePair& pair : pairs) write_example(page, pair);
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The parts of the page that are about the whole study, and the table writer that all parts share.
 #pragma once
 

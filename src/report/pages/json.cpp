@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/json_values.hpp"
 #include "report/tables/method.hpp"
 
@@ -132,9 +133,8 @@ Json curves(const study::CellResult& cell) {
                         {"train_loss_per_token", json_real(p.train_loss_per_token)},
                         {"accuracy", json_real(p.accuracy)},
                         {"bits_per_byte", json_real(p.bits_per_byte)}});
-    list.push_back({{"condition", to_string(curve.condition)},
-                    {"seed", curve.seed},
-                    {"points", points}});
+    list.push_back(
+        {{"condition", to_string(curve.condition)}, {"seed", curve.seed}, {"points", points}});
   }
   return list;
 }
@@ -258,12 +258,9 @@ std::string to_json(const Report& report) {
   Json legs = Json::array();
   Json leg_seconds = Json::object();
   for (const study::LegSummary& leg : result.legs) {
-    Json summary{{"key", json_text(leg.key)},
-                 {"description", json_text(leg.description)},
-                 {"learning", to_string(leg.learning)},
-                 {"steps", leg.steps},
-                 {"train_tokens", leg.train_tokens},
-                 {"skipped_examples", leg.skipped_examples}};
+    Json summary{{"key", json_text(leg.key)},           {"description", json_text(leg.description)},
+                 {"learning", to_string(leg.learning)}, {"steps", leg.steps},
+                 {"train_tokens", leg.train_tokens},    {"skipped_examples", leg.skipped_examples}};
     if (leg.learning == Learning::reinforcement) {
       summary["sampled_tokens"] = leg.sampled_tokens;
       summary["prefill_tokens"] = leg.prefill_tokens;

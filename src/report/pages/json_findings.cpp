@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/json_values.hpp"
 
 namespace xfer::report {
@@ -6,14 +7,10 @@ namespace {
 Json verdicts(const std::vector<stats::MatrixVerdict>& cells) {
   Json list = Json::array();
   for (const stats::MatrixVerdict& cell : cells) {
-    Json one{{"source", json_text(cell.source)},
-             {"target", json_text(cell.target)},
-             {"verdict", to_string(cell.verdict)},
-             {"gain", json_metric(cell.gain)},
-             {"within_margin", cell.within_margin},
-             {"p", json_real(cell.p)},
-             {"p_adjusted", json_real(cell.p_adjusted)},
-             {"q", json_real(cell.q)}};
+    Json one{{"source", json_text(cell.source)},         {"target", json_text(cell.target)},
+             {"verdict", to_string(cell.verdict)},       {"gain", json_metric(cell.gain)},
+             {"within_margin", cell.within_margin},      {"p", json_real(cell.p)},
+             {"p_adjusted", json_real(cell.p_adjusted)}, {"q", json_real(cell.q)}};
     if (!cell.reason.empty()) one["reason"] = json_text(cell.reason);
     list.push_back(std::move(one));
   }
@@ -59,19 +56,19 @@ Json json_matrices(const Report& report) {
                          {"trained", json_real(index.trained)},
                          {"other", json_real(index.other)},
                          {"index", json_value(index.index)}});
-    list.push_back({{"method", to_string(m.method)},
-                    {"sources", sources},
-                    {"targets", targets},
-                    {"accuracy", verdicts(m.accuracy)},
-                    {"bits_per_byte", verdicts(m.bits_per_byte)},
-                    {"own_gains", own},
-                    {"reliability",
-                     {{"accuracy", reliability(m.accuracy_reliability)},
-                      {"bits_per_byte", reliability(m.bits_reliability)}}},
-                    {"main_effects",
-                     {{"accuracy", effects(m.accuracy_effects)},
-                      {"bits_per_byte", effects(m.bits_effects)}}},
-                    {"transferability_index", indices}});
+    list.push_back(
+        {{"method", to_string(m.method)},
+         {"sources", sources},
+         {"targets", targets},
+         {"accuracy", verdicts(m.accuracy)},
+         {"bits_per_byte", verdicts(m.bits_per_byte)},
+         {"own_gains", own},
+         {"reliability",
+          {{"accuracy", reliability(m.accuracy_reliability)},
+           {"bits_per_byte", reliability(m.bits_reliability)}}},
+         {"main_effects",
+          {{"accuracy", effects(m.accuracy_effects)}, {"bits_per_byte", effects(m.bits_effects)}}},
+         {"transferability_index", indices}});
   }
   return list;
 }
@@ -79,21 +76,21 @@ Json json_matrices(const Report& report) {
 Json json_hypotheses(const Report& report) {
   Json list = Json::array();
   for (const HypothesisAnswer& h : report.hypotheses)
-    list.push_back({{"id", h.id},
-                    {"question", json_text(h.question)},
-                    {"rule", json_text(h.rule)},
-                    {"estimate", json_metric(h.estimate)},
-                    {"unit", h.is_correlation ? "correlation"
-                                              : report.result.spec.hypotheses.score},
-                    {"test", json_text(h.test)},
-                    {"p", json_real(h.p)},
-                    {"p_adjusted", json_real(h.p_adjusted)},
-                    {"verdict", to_string(h.verdict)},
-                    {"reason", json_text(h.reason)},
-                    {"cells", h.cells},
-                    {"runs", h.runs},
-                    {"check", json_text(h.check)},
-                    {"needed", json_text(h.needed)}});
+    list.push_back(
+        {{"id", h.id},
+         {"question", json_text(h.question)},
+         {"rule", json_text(h.rule)},
+         {"estimate", json_metric(h.estimate)},
+         {"unit", h.is_correlation ? "correlation" : report.result.spec.hypotheses.score},
+         {"test", json_text(h.test)},
+         {"p", json_real(h.p)},
+         {"p_adjusted", json_real(h.p_adjusted)},
+         {"verdict", to_string(h.verdict)},
+         {"reason", json_text(h.reason)},
+         {"cells", h.cells},
+         {"runs", h.runs},
+         {"check", json_text(h.check)},
+         {"needed", json_text(h.needed)}});
   return list;
 }
 
@@ -158,13 +155,12 @@ Json json_changes(const CellReport& cell) {
 }
 
 Json json_robustness(const CellReport& cell) {
-  if (!cell.robustness)
-    return Json{{"undefined", "tested under one wording of the prompt only"}};
+  if (!cell.robustness) return Json{{"undefined", "tested under one wording of the prompt only"}};
   const stats::Robustness& r = cell.robustness->accuracy;
   Json gains = Json::array();
   for (std::size_t i = 0; i < r.gains.size(); ++i)
-    gains.push_back({{"prompt", json_text(cell.robustness->names[i])},
-                     {"gain", json_metric(r.gains[i])}});
+    gains.push_back(
+        {{"prompt", json_text(cell.robustness->names[i])}, {"gain", json_metric(r.gains[i])}});
   const char* sign = r.sign == stats::SignSurvival::survives ? "survives"
                      : r.sign == stats::SignSurvival::flips  ? "flips"
                                                              : "unclear";

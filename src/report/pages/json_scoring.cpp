@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // How answers were read, drawn answers, and test items among training text, as JSON.
-#include "report/scores/extraction.hpp"
 #include "report/pages/json_values.hpp"
+#include "report/scores/extraction.hpp"
 
 namespace xfer::report {
 namespace {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How numbers and texts of the report become JSON.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/markup.hpp"
 #include "report/tables/format.hpp"
 #include "report/tables/method.hpp"
@@ -18,14 +19,26 @@ namespace {
 
 /// Characters beyond ASCII that the report uses itself, as LaTeX has them.
 const std::map<std::string_view, std::string_view>& known_characters() {
-  static const std::map<std::string_view, std::string_view> known = {
-      {"−", "$-$"},          {"→", "$\\rightarrow$"}, {"±", "$\\pm$"},
-      {"▲", "$\\blacktriangle$"}, {"▼", "$\\blacktriangledown$"}, {"≈", "$\\approx$"},
-      {"×", "$\\times$"},    {"–", "--"},             {"“", "``"},
-      {"”", "''"},           {"…", "\\ldots{}"},      {"·", "$\\cdot$"},
-      {"≤", "$\\leq$"},      {"≥", "$\\geq$"},        {"ä", "\\\"a"},
-      {"ö", "\\\"o"},        {"ü", "\\\"u"},          {"ß", "\\ss{}"},
-      {"é", "\\'e"},         {"è", "\\`e"}};
+  static const std::map<std::string_view, std::string_view> known = {{"−", "$-$"},
+                                                                     {"→", "$\\rightarrow$"},
+                                                                     {"±", "$\\pm$"},
+                                                                     {"▲", "$\\blacktriangle$"},
+                                                                     {"▼", "$\\blacktriangledown$"},
+                                                                     {"≈", "$\\approx$"},
+                                                                     {"×", "$\\times$"},
+                                                                     {"–", "--"},
+                                                                     {"“", "``"},
+                                                                     {"”", "''"},
+                                                                     {"…", "\\ldots{}"},
+                                                                     {"·", "$\\cdot$"},
+                                                                     {"≤", "$\\leq$"},
+                                                                     {"≥", "$\\geq$"},
+                                                                     {"ä", "\\\"a"},
+                                                                     {"ö", "\\\"o"},
+                                                                     {"ü", "\\\"u"},
+                                                                     {"ß", "\\ss{}"},
+                                                                     {"é", "\\'e"},
+                                                                     {"è", "\\`e"}};
   return known;
 }
 
@@ -97,11 +110,12 @@ std::string breakable(std::string_view text) {
 std::string table_text(const Table& table, const std::string& label, bool words = false) {
   if (table.rows.empty()) return "";
   std::string columns = "l";
-  for (std::size_t c = 1; c < table.head.size(); ++c)
-    columns += words ? "p{0.62\\textwidth}" : "r";
+  for (std::size_t c = 1; c < table.head.size(); ++c) columns += words ? "p{0.62\\textwidth}" : "r";
   std::string out = "\\begin{table}[htbp]\n\\centering\n\\caption{" + escape_latex(table.caption) +
-                    ".}\n\\label{tab:" + label + "}\n\\begin{lrbox}{\\widetable}\n"
-                    "\\begin{tabular}{" + columns + "}\n\\toprule\n";
+                    ".}\n\\label{tab:" + label +
+                    "}\n\\begin{lrbox}{\\widetable}\n"
+                    "\\begin{tabular}{" +
+                    columns + "}\n\\toprule\n";
   const auto line = [&](const std::vector<std::string>& values) {
     out += "{}";  // a bracket after the line break before would be its argument
     for (std::size_t c = 0; c < values.size(); ++c)
@@ -119,9 +133,11 @@ std::string table_text(const Table& table, const std::string& label, bool words 
 
 std::string figure_text(const std::string& name, const std::string& caption) {
   const std::string file = "figures/" + name + ".pdf";
-  return "\\IfFileExists{" + file + "}{%\n\\begin{figure}[htbp]\n\\centering\n"
-         "\\includegraphics[width=0.8\\textwidth]{" + file + "}\n\\caption{" +
-         escape_latex(caption) + "}\n\\label{fig:" + name + "}\n\\end{figure}}{}\n\n";
+  return "\\IfFileExists{" + file +
+         "}{%\n\\begin{figure}[htbp]\n\\centering\n"
+         "\\includegraphics[width=0.8\\textwidth]{" +
+         file + "}\n\\caption{" + escape_latex(caption) + "}\n\\label{fig:" + name +
+         "}\n\\end{figure}}{}\n\n";
 }
 
 /// `\fitwidth` makes a table smaller that is too wide for the page.
@@ -177,30 +193,29 @@ std::string results_text(const Report& report) {
 std::string to_latex(const Report& report) {
   const study::StudyResult& result = report.result;
   std::string out(preamble);
-  out += "\\title{Transfer study: " + escape_latex(result.spec.name) + "}\n\\author{}\n\\date{}\n"
+  out += "\\title{Transfer study: " + escape_latex(result.spec.name) +
+         "}\n\\author{}\n\\date{}\n"
          "\\begin{document}\n\\maketitle\n\n\\begin{abstract}\n" +
          escape_latex(report.headline) + "\n\\end{abstract}\n\n" + results_text(report);
   out += "\\section{Cells}\n";
   for (std::size_t i = 0; i < report.cells.size(); ++i) {
     const CellReport& cell = report.cells[i];
     const std::string label = std::to_string(i + 1);
-    out += "\\subsection{" + escape_latex(cell_title(cell)) + "}\n" + escape_latex(cell.reading) +
-           "\n\n" + table_text(metrics_table(cell), "metrics-" + label) +
-           table_text(conditions_table(cell), "conditions-" + label) +
-           figure_text("conditions-" + label,
-                       "Scores of each condition, " + cell_title(cell) + ".") +
-           figure_text("curves-" + label, "Learning curves, " + cell_title(cell) + ".");
+    out +=
+        "\\subsection{" + escape_latex(cell_title(cell)) + "}\n" + escape_latex(cell.reading) +
+        "\n\n" + table_text(metrics_table(cell), "metrics-" + label) +
+        table_text(conditions_table(cell), "conditions-" + label) +
+        figure_text("conditions-" + label, "Scores of each condition, " + cell_title(cell) + ".") +
+        figure_text("curves-" + label, "Learning curves, " + cell_title(cell) + ".");
   }
   out += "\\clearpage\n\\section{Method}\n\\begin{description}\n";
   for (const auto& [term, meaning] : definitions(result.spec))
     out += "\\item[" + escape_latex(term) + "] " + escape_latex(meaning) + "\n";
   out += "\\end{description}\n\n" + table_text(settings_table(result), "settings", true) +
-         table_text(hashes_table(report), "hashes", true) +
-         "\\section{Reproduction}\n";
+         table_text(hashes_table(report), "hashes", true) + "\\section{Reproduction}\n";
   const Reproduction again = reproduction(report);
   if (imported(result)) return out + escape_latex(again.command) + "\n\\end{document}\n";
-  out += "The study file, run with \\texttt{" +
-         escape_latex(again.command) + "} and xfer " +
+  out += "The study file, run with \\texttt{" + escape_latex(again.command) + "} and xfer " +
          escape_latex(result.xfer_version) + ":\n\n{\\footnotesize\\noindent\\ttfamily\n";
   std::string_view file = again.file;
   while (!file.empty()) {

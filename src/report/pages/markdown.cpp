@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/markup.hpp"
 #include "report/scores/curve_mean.hpp"
+#include "report/scores/extraction.hpp"
 #include "report/tables/format.hpp"
 #include "report/tables/method.hpp"
 #include "report/tables/tables.hpp"
-#include "report/scores/extraction.hpp"
 
 #include <algorithm>
 
@@ -132,9 +133,8 @@ std::string to_markdown(const Report& report) {
   const Reproduction again = reproduction(report);
   out += "## How to reproduce\n\n";
   if (imported(result)) return out + escape_markdown(again.command) + "\n";
-  out += "Save as `study.toml` and run `" + again.command +
-         "` with xfer " + escape_markdown(result.xfer_version) + ":\n\n" +
-         markdown_fence(again.file, "toml");
+  out += "Save as `study.toml` and run `" + again.command + "` with xfer " +
+         escape_markdown(result.xfer_version) + ":\n\n" + markdown_fence(again.file, "toml");
   return out;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/markup.hpp"
 
 #include "xfer/error.hpp"
@@ -44,8 +45,7 @@ bool forbidden(std::string_view sequence) {
     if (byte(1) == 0xB7) return byte(2) >= 0x90 && byte(2) <= 0xAF;
     return byte(1) == 0xBF && byte(2) >= 0xBE;
   }
-  if (sequence.size() == 4)
-    return (byte(1) & 0x0FU) == 0x0FU && byte(2) == 0xBF && byte(3) >= 0xBE;
+  if (sequence.size() == 4) return (byte(1) & 0x0FU) == 0x0FU && byte(2) == 0xBF && byte(3) >= 0xBE;
   return false;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text from outside made safe for a page, and the one writer that HTML and SVG go through.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/page_style.hpp"
 
 namespace xfer::report {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/error.hpp"
 #include "xfer/files/mapped_file.hpp"
 #include "xfer/report/report.hpp"
@@ -15,8 +16,8 @@ void write_report(const Report& report, const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error)
-    throw Error(Errc::io, "report: cannot make the folder " + folder.string() + ": " +
-                              error.message());
+    throw Error(Errc::io,
+                "report: cannot make the folder " + folder.string() + ": " + error.message());
   files::write_atomically(folder / "report.json", std::string_view(json));
   files::write_atomically(folder / "report.md", std::string_view(markdown));
   files::write_atomically(folder / "report.html", std::string_view(html));

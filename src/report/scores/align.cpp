@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/scores/align.hpp"
 
 #include "report/pages/markup.hpp"
@@ -38,8 +39,7 @@ void check_values(const std::string& where, const ItemResult& item) {
     throw Error(Errc::bad_data, where + ", item " + clip_text(item.item_id, 80) + ": " + field +
                                     " must be " + allowed + " (got " + got + ")");
   };
-  if (!(item.score >= 0.0 && item.score <= 1.0))
-    refuse("score", plain(item.score), "in [0, 1]");
+  if (!(item.score >= 0.0 && item.score <= 1.0)) refuse("score", plain(item.score), "in [0, 1]");
   if (!(item.reference_bits >= -bits_slack) || !std::isfinite(item.reference_bits))
     refuse("reference_bits", plain(item.reference_bits), "finite and at least 0");
   if (!(item.first_token_bits >= -bits_slack &&

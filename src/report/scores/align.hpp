@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The evaluations of one cell side by side, item by item.
 #pragma once
 

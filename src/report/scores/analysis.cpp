@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/scores/analysis.hpp"
 
 #include <numeric>
@@ -44,9 +45,8 @@ Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, c
 
   std::vector<stats::ConditionScores> conditions;
   for (const Arm* arm : arms)
-    conditions.push_back(
-        {arm->condition == control ? Condition::format_control : arm->condition,
-         score_rows(*arm, score, chosen)});
+    conditions.push_back({arm->condition == control ? Condition::format_control : arm->condition,
+                          score_rows(*arm, score, chosen)});
   stats::TransferAnalysis found = stats::transfer_metrics(conditions, options, context);
   Analysis analysis{std::move(found.metrics), {}, std::move(found.notes)};
   for (std::size_t a = 0; a < arms.size(); ++a)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One score of some items of a cell under its conditions.
 #pragma once
 
@@ -29,7 +30,8 @@ struct Setting {
   Condition control = Condition::format_control;
 };
 
-/// Analyses the items at `chosen` under the conditions of `arms`. An item that weighs nothing under the score is left out.
+/// Analyses the items at `chosen` under the conditions of `arms`. An item that weighs nothing under
+/// the score is left out.
 Analysis analyse(const AlignedCell& cell, const std::vector<const Arm*>& arms, const Score& score,
                  std::vector<std::size_t> chosen, const Setting& setting,
                  const stats::CellContext& context = {});

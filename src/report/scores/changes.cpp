@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/scores/changes.hpp"
 
 #include "xfer/stats/intervals.hpp"
@@ -51,27 +52,26 @@ std::vector<Grouping> groupings(const AlignedCell& cell, const Arm& base) {
   bool scored = true;
   for (const ItemResult* item : base.items[0]) {
     scored = scored && item->reference_bytes > 0;
-    difficulty.push_back(scored ? item->reference_bits /
-                                      static_cast<double>(item->reference_bytes)
+    difficulty.push_back(scored ? item->reference_bits / static_cast<double>(item->reference_bytes)
                                 : 0.0);
     length.push_back(static_cast<double>(item->reference_bytes));
   }
   std::vector<Grouping> all;
   if (auto grouping = by_topic(cell)) all.push_back(std::move(*grouping));
   if (!scored) return all;
-  if (auto grouping = by_thirds("difficulty", difficulty,
-                                {"easiest third", "middle third", "hardest third"}))
+  if (auto grouping =
+          by_thirds("difficulty", difficulty, {"easiest third", "middle third", "hardest third"}))
     all.push_back(std::move(*grouping));
-  if (auto grouping = by_thirds("answer length", length,
-                                {"shortest third", "middle third", "longest third"}))
+  if (auto grouping =
+          by_thirds("answer length", length, {"shortest third", "middle third", "longest third"}))
     all.push_back(std::move(*grouping));
   return all;
 }
 
 /// Counts over the seeds of an arm against the baseline.
-void count(const Arm& base, const Arm& arm, std::vector<ChangeGroup>& groups,
-           const std::function<std::string(std::size_t, const ItemResult&, const ItemResult&)>&
-               label_of) {
+void count(
+    const Arm& base, const Arm& arm, std::vector<ChangeGroup>& groups,
+    const std::function<std::string(std::size_t, const ItemResult&, const ItemResult&)>& label_of) {
   const auto share = 1.0 / static_cast<double>(arm.items.size());
   for (const auto& row : arm.items)
     for (std::size_t i = 0; i < row.size(); ++i) {

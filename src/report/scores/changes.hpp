@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which items a condition fixed and broke, and which kinds of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the other cells of a study, its costs and its curves say about one cell.
 #pragma once
 

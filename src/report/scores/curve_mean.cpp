@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/scores/curve_mean.hpp"
 
 #include <algorithm>
@@ -10,9 +11,8 @@ std::map<Condition, std::vector<const study::Curve*>> curves_by_condition(
   for (const study::Curve& curve : cell.curves)
     if (!curve.points.empty()) curves[curve.condition].push_back(&curve);
   for (auto& [condition, seeds] : curves)
-    std::stable_sort(seeds.begin(), seeds.end(), [](const auto* a, const auto* b) {
-      return a->seed < b->seed;
-    });
+    std::stable_sort(seeds.begin(), seeds.end(),
+                     [](const auto* a, const auto* b) { return a->seed < b->seed; });
   return curves;
 }
 

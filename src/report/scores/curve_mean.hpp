@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Learning curves of one condition, averaged over its seeds.
 #pragma once
 

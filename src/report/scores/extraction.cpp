@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/scores/extraction.hpp"
 
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 
 #include "xfer/domains/cards.hpp"
 #include "xfer/stats/metrics.hpp"
@@ -134,9 +135,9 @@ Named by_type(const EvaluationResult& evaluation) {
   if (const auto factoid = types.find("factoid"); factoid != types.end()) {
     metrics.emplace_back("strict accuracy (factoid)",
                          mean(factoid->second, [](const ItemResult& i) { return i.strict_score; }));
-    metrics.emplace_back("lenient accuracy (factoid)",
-                         mean(factoid->second,
-                              [](const ItemResult& i) { return i.score > 0.0 ? 1.0 : 0.0; }));
+    metrics.emplace_back(
+        "lenient accuracy (factoid)",
+        mean(factoid->second, [](const ItemResult& i) { return i.score > 0.0 ? 1.0 : 0.0; }));
     metrics.emplace_back("MRR (factoid)", mean(factoid->second, score));
   }
   if (const auto list = types.find("list"); list != types.end())
@@ -197,10 +198,9 @@ std::vector<AnswerReading> answer_readings(const CellResult& cell) {
               [](const auto& one, const auto& other) {
                 return std::tie(one.seed, one.item_id) < std::tie(other.seed, other.item_id);
               });
-    for (double AnswerReading::* sum :
-         {&AnswerReading::lenient_score, &AnswerReading::strict_score, &AnswerReading::unread,
-          &AnswerReading::strictly_unread, &AnswerReading::stopped_by_text,
-          &AnswerReading::truncated})
+    for (double AnswerReading::*sum : {&AnswerReading::lenient_score, &AnswerReading::strict_score,
+                                       &AnswerReading::unread, &AnswerReading::strictly_unread,
+                                       &AnswerReading::stopped_by_text, &AnswerReading::truncated})
       reading.*sum /= static_cast<double>(reading.answers);
   }
   return all;
@@ -227,8 +227,10 @@ std::vector<TaskMetric> task_metrics(const CellResult& cell) {
       }
       Sum& sum = found->second;
       ++sum.seeds;
-      if (const double* one = value.number()) sum.total += *one;
-      else sum.reason = value.reason();
+      if (const double* one = value.number())
+        sum.total += *one;
+      else
+        sum.reason = value.reason();
     }
   }
   std::vector<TaskMetric> metrics;
@@ -244,7 +246,7 @@ Table extraction_table(const CellResult& cell) {
   Table table;
   table.caption = "How the answers were read, " + clean_text(cell.source) + " → " +
                   clean_text(cell.target) + ", in %";
-  table.head = {"Condition",      "Lenient score", "Strict score",   "No answer found",
+  table.head = {"Condition",     "Lenient score", "Strict score",       "No answer found",
                 "Strictly none", "Differ",        "Cut by a stop text", "Cut by the limit"};
   for (const AnswerReading& r : answer_readings(cell)) {
     const double differ =
@@ -259,15 +261,15 @@ Table extraction_table(const CellResult& cell) {
       if (names.size() < differences_shown &&
           std::find(names.begin(), names.end(), clip_text(d.item_id, 60)) == names.end())
         names.push_back(clip_text(d.item_id, 60));
-    table.notes.push_back(condition_title(r.condition, cell.source, cell.target) +
-                          ": the readings differ on " +
-                          counted(std::ssize(r.differences), "answer") + ", e.g. to " +
-                          joined(names));
+    table.notes.push_back(
+        condition_title(r.condition, cell.source, cell.target) + ": the readings differ on " +
+        counted(std::ssize(r.differences), "answer") + ", e.g. to " + joined(names));
   }
   if (!table.rows.empty())
-    table.notes.push_back("Strict reading counts an answer only in the form that the dataset asks "
-                          "for; the study's score is the lenient one. report.json lists every "
-                          "answer on which they differ.");
+    table.notes.push_back(
+        "Strict reading counts an answer only in the form that the dataset asks "
+        "for; the study's score is the lenient one. report.json lists every "
+        "answer on which they differ.");
   return table;
 }
 
@@ -275,8 +277,8 @@ Table task_metrics_table(const CellResult& cell) {
   Table table;
   const std::vector<TaskMetric> metrics = task_metrics(cell);
   if (metrics.empty()) return table;
-  table.caption = "The target's own metrics, " + clean_text(cell.source) + " → " +
-                  clean_text(cell.target);
+  table.caption =
+      "The target's own metrics, " + clean_text(cell.source) + " → " + clean_text(cell.target);
   table.head = {"Condition"};
   for (const TaskMetric& m : metrics)
     if (std::find(table.head.begin() + 1, table.head.end(), m.name) == table.head.end())
@@ -288,8 +290,8 @@ Table task_metrics_table(const CellResult& cell) {
       table.rows.emplace_back(table.head.size(), "–");
       table.rows.back().front() = condition_title(m.condition, cell.source, cell.target);
     }
-    const auto column = std::find(table.head.begin() + 1, table.head.end(), m.name) -
-                        table.head.begin();
+    const auto column =
+        std::find(table.head.begin() + 1, table.head.end(), m.name) - table.head.begin();
     const double* value = m.value.number();
     if (value != nullptr) {
       table.rows.back()[static_cast<std::size_t>(column)] = fmt::format("{:.3f}", *value);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How answers were read, and what a target's own metrics say of them.
 #pragma once
 

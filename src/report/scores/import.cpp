@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/report/import.hpp"
 
 #include "report/pages/markup.hpp"
@@ -40,8 +41,8 @@ Condition condition_of(const ScoreRow& row, std::size_t place) {
       std::string known;
       for (const Condition c : all_conditions)
         known += (known.empty() ? "" : ", ") + std::string(to_string(c));
-      refuse(place, "unknown condition '" + clip_text(row.condition, 60) + "' (allowed: " + known +
-                        ")");
+      refuse(place,
+             "unknown condition '" + clip_text(row.condition, 60) + "' (allowed: " + known + ")");
     }
     return *condition;
   }
@@ -57,13 +58,13 @@ Key key_of(const ScoreRow& row, std::size_t place) {
   const auto method = parse_method(row.method);
   if (!method)
     refuse(place, "unknown method '" + clip_text(row.method, 60) + "' (allowed: sl, rl, sl_rl)");
-  Key key{row.trained_on, row.tested_on, condition_of(row, place), *method, row.seed, row.prompt,
-          row.held_out};
+  Key key{row.trained_on, row.tested_on, condition_of(row, place), *method, row.seed,
+          row.prompt,     row.held_out};
   const bool base = key.condition == Condition::baseline;
   if (base != row.trained_on.empty())
-    refuse(place, base ? "the baseline cannot have been trained on '" +
-                             clip_text(row.trained_on, 60) + "'"
-                       : "names no domain that it was trained on");
+    refuse(place,
+           base ? "the baseline cannot have been trained on '" + clip_text(row.trained_on, 60) + "'"
+                : "names no domain that it was trained on");
   if (base) key.method = Method::sl;
   if (base) key.seed = 0;
   return key;
@@ -99,8 +100,10 @@ Evaluations evaluations_of(const std::vector<ScoreRow>& rows) {
       evaluation.seed = key.seed;
       evaluation.protocol_hash = rows[i].protocol;
     } else if (evaluation.protocol_hash != rows[i].protocol) {
-      refuse(i, "has protocol '" + clip_text(rows[i].protocol, 60) + "', other items of its model "
-                "have '" + clip_text(evaluation.protocol_hash, 60) + "'");
+      refuse(i, "has protocol '" + clip_text(rows[i].protocol, 60) +
+                    "', other items of its model "
+                    "have '" +
+                    clip_text(evaluation.protocol_hash, 60) + "'");
     }
     evaluation.items.push_back(item_of(rows[i]));
   }

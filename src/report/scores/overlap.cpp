@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/scores/overlap.hpp"
 
 #include "report/scores/align.hpp"
@@ -40,8 +41,8 @@ OverlapSummary summarise_overlap(const study::CellResult& cell, const std::set<s
   Analysis bits_kept = analyse(aligned, arms, bits_score(), kept, setting);
   for (const Arm& arm : aligned.arms)
     summary.conditions.push_back({arm.condition, accuracy_all.means[arm.condition],
-                                  accuracy_kept.means[arm.condition],
-                                  bits_all.means[arm.condition], bits_kept.means[arm.condition]});
+                                  accuracy_kept.means[arm.condition], bits_all.means[arm.condition],
+                                  bits_kept.means[arm.condition]});
   summary.gain = accuracy_all.metrics.gain;
   summary.gain_without = accuracy_kept.metrics.gain;
   summary.bits_gain = bits_all.metrics.gain;
@@ -79,8 +80,7 @@ void leave_out_overlap(study::StudyResult& result) {
     for (study::CellResult& cell : result.cells) {
       if (cell.target != target) continue;
       leave_out(cell.evaluations, ids);
-      for (study::PromptVariantResult& variant : cell.variants)
-        leave_out(variant.evaluations, ids);
+      for (study::PromptVariantResult& variant : cell.variants) leave_out(variant.evaluations, ids);
     }
   }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scores with and without the test items that overlap with training text.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/scores/pass_at_k.hpp"
 
 #include "report/scores/analysis.hpp"
@@ -21,9 +22,7 @@ Score pass_score(int k) {
           [k](const study::ItemResult& item) {
             return stats::pass_at_k(std::ssize(item.samples), passed(item), k);
           },
-          [k](const study::ItemResult& item) {
-            return std::ssize(item.samples) >= k ? 1.0 : 0.0;
-          }};
+          [k](const study::ItemResult& item) { return std::ssize(item.samples) >= k ? 1.0 : 0.0; }};
 }
 
 std::vector<int> sizes(std::int64_t samples) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // pass@k of answers drawn at a temperature.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/scores/scores.hpp"
 
 #include "xfer/rng.hpp"
@@ -17,8 +18,8 @@ double per_byte(double bits, std::int64_t bytes) {
 
 const Score& accuracy_score() {
   static const Score score{stats::ScoreKind::accuracy,
-                               [](const ItemResult& item) { return item.score; },
-                               [](const ItemResult&) { return 1.0; }};
+                           [](const ItemResult& item) { return item.score; },
+                           [](const ItemResult&) { return 1.0; }};
   return score;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The three scores of an item, and the rows of them that the statistics take.
 #pragma once
 

@@ -1,14 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/findings/findings.hpp"
 #include "report/findings/hypotheses.hpp"
 #include "report/findings/matrix.hpp"
 #include "report/findings/reading.hpp"
 #include "report/pages/markup.hpp"
+#include "report/scores/analysis.hpp"
 #include "report/scores/changes.hpp"
 #include "report/scores/context.hpp"
-#include "report/scores/scores.hpp"
-#include "report/scores/analysis.hpp"
 #include "report/scores/overlap.hpp"
 #include "report/scores/pass_at_k.hpp"
+#include "report/scores/scores.hpp"
 
 #include "xfer/error.hpp"
 #include "xfer/report/report.hpp"
@@ -143,7 +144,7 @@ CellReport summarise(const AlignedStudy& study, std::size_t place) {
 /// the difference of two arms that were tested on the same items, next to their baseline.
 std::optional<MethodEffect> method_effect(const CellReport& cell, const AlignedCell& aligned,
                                           const AlignedCell& reference, Condition condition,
-                                         double level) {
+                                          double level) {
   const Arm* base = reference.find(Condition::baseline);
   const Arm* first = aligned.find(condition);
   const Arm* second = reference.find(condition);
@@ -161,9 +162,13 @@ std::optional<MethodEffect> method_effect(const CellReport& cell, const AlignedC
   both.arms[2].condition = Condition::format_control;
   const std::vector<const Arm*> arms = every_arm(both);
   const std::vector<std::size_t> every = every_item(both);
-  return MethodEffect{cell.source, cell.target, condition, cell.method,
-                      analyse(both, arms, accuracy_score(), every, {level}).metrics.gain_above_control,
-                      analyse(both, arms, bits_score(), every, {level}).metrics.gain_above_control};
+  return MethodEffect{
+      cell.source,
+      cell.target,
+      condition,
+      cell.method,
+      analyse(both, arms, accuracy_score(), every, {level}).metrics.gain_above_control,
+      analyse(both, arms, bits_score(), every, {level}).metrics.gain_above_control};
 }
 
 std::vector<MethodEffect> method_effects(const Report& report,
@@ -179,8 +184,8 @@ std::vector<MethodEffect> method_effects(const Report& report,
     const auto found = std::find_if(report.cells.begin(), report.cells.end(), same_pair);
     if (found == report.cells.end()) continue;
     const auto reference = static_cast<std::size_t>(found - report.cells.begin());
-    for (const Condition condition : {Condition::transfer, Condition::direct,
-                                      Condition::sequential, Condition::joint})
+    for (const Condition condition :
+         {Condition::transfer, Condition::direct, Condition::sequential, Condition::joint})
       if (auto effect = method_effect(cell, aligned[i], aligned[reference], condition,
                                       interval_level(report.result.spec)))
         effects.push_back(std::move(*effect));

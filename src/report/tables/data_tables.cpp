@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/report/data_tables.hpp"
 
 #include "report/pages/markup.hpp"
@@ -90,9 +91,8 @@ DataTable metrics_data(const Report& report) {
 
 DataTable cells_data(const Report& report) {
   DataTable table{"cells",
-                  {"source", "target", "method", "finding", "headline", "reading",
-                   "protocol_hash", "items_hash", "train_usd", "sample_usd", "evaluation_usd",
-                   "tokens"},
+                  {"source", "target", "method", "finding", "headline", "reading", "protocol_hash",
+                   "items_hash", "train_usd", "sample_usd", "evaluation_usd", "tokens"},
                   {}};
   for (const CellReport& cell : report.cells) {
     Row& row = table.rows.emplace_back(place(cell));
@@ -118,9 +118,9 @@ DataTable conditions_data(const Report& report) {
            {std::pair("accuracy", &c.accuracy), std::pair("bits_per_byte", &c.bits_per_byte),
             std::pair("bits_per_byte_after_first", &c.bits_per_byte_after_first)}) {
         Row& row = table.rows.emplace_back(place(cell));
-        row.insert(row.end(), {text(to_string(c.condition)), whole(c.seeds), whole(c.items),
-                               real(c.extraction_failure_rate), real(c.truncated_rate),
-                               text(score)});
+        row.insert(row.end(),
+                   {text(to_string(c.condition)), whole(c.seeds), whole(c.items),
+                    real(c.extraction_failure_rate), real(c.truncated_rate), text(score)});
         add(row, *mean);
       }
   return table;
@@ -136,9 +136,15 @@ DataTable verdicts_data(const Report& report) {
                                        std::pair("bits_per_byte", &matrix.bits_per_byte)})
       for (const stats::MatrixVerdict& cell : *cells) {
         Row& row = table.rows.emplace_back();
-        row = {text(cell.source), text(cell.target), text(to_string(matrix.method)), text(score),
-               text(to_string(cell.verdict)), whole(cell.within_margin ? 1 : 0), real(cell.p),
-               real(cell.p_adjusted), real(cell.q)};
+        row = {text(cell.source),
+               text(cell.target),
+               text(to_string(matrix.method)),
+               text(score),
+               text(to_string(cell.verdict)),
+               whole(cell.within_margin ? 1 : 0),
+               real(cell.p),
+               real(cell.p_adjusted),
+               real(cell.q)};
         add(row, cell.gain);
       }
   return table;
@@ -151,10 +157,18 @@ DataTable hypotheses_data(const Report& report) {
                   {}};
   for (const HypothesisAnswer& h : report.hypotheses) {
     Row& row = table.rows.emplace_back();
-    row = {text(h.id), text(h.question), text(h.rule), text(to_string(h.verdict)), text(h.reason),
+    row = {text(h.id),
+           text(h.question),
+           text(h.rule),
+           text(to_string(h.verdict)),
+           text(h.reason),
            text(h.test),
            text(h.is_correlation ? "correlation" : report.result.spec.hypotheses.score),
-           real(h.p), real(h.p_adjusted), whole(h.cells), whole(h.runs), text(h.check),
+           real(h.p),
+           real(h.p_adjusted),
+           whole(h.cells),
+           whole(h.runs),
+           text(h.check),
            text(h.needed)};
     add(row, h.estimate);
   }
@@ -168,11 +182,10 @@ DataTable similarities_data(const Report& report) {
                   {}};
   for (const SimilarityFinding& s : report.similarities) {
     const Estimate* e = s.found.interval.estimate();
-    table.rows.push_back({text(s.measure), text(s.title), whole(s.declared ? 1 : 0),
-                          value_of(s.found.coefficient), e ? real(e->lower) : DataValue{},
-                          e ? real(e->upper) : DataValue{}, real(s.found.p), real(s.q),
-                          value_of(s.found.attenuated), whole(s.found.targets),
-                          whole(s.found.cells)});
+    table.rows.push_back(
+        {text(s.measure), text(s.title), whole(s.declared ? 1 : 0), value_of(s.found.coefficient),
+         e ? real(e->lower) : DataValue{}, e ? real(e->upper) : DataValue{}, real(s.found.p),
+         real(s.q), value_of(s.found.attenuated), whole(s.found.targets), whole(s.found.cells)});
   }
   return table;
 }
@@ -182,8 +195,8 @@ DataTable main_effects_data(const Report& report) {
   for (const MatrixReport& matrix : report.matrices)
     for (const auto& [score, effects] : {std::pair("accuracy", &matrix.accuracy_effects),
                                          std::pair("bits_per_byte", &matrix.bits_effects)})
-      for (const auto& [side, list] : {std::pair("source", &effects->sources),
-                                       std::pair("target", &effects->targets)})
+      for (const auto& [side, list] :
+           {std::pair("source", &effects->sources), std::pair("target", &effects->targets)})
         for (const stats::MainEffect& effect : *list)
           table.rows.push_back({text(to_string(matrix.method)), text(score), text(side),
                                 text(effect.name), real(effect.effect)});
@@ -191,11 +204,11 @@ DataTable main_effects_data(const Report& report) {
 }
 
 DataTable methods_data(const Report& report) {
-  DataTable table{"method_effects",
-                  with_metric({"source", "target", "condition", "method", "score"}), {}};
+  DataTable table{
+      "method_effects", with_metric({"source", "target", "condition", "method", "score"}), {}};
   for (const MethodEffect& e : report.effects)
-    for (const auto& [score, metric] : {std::pair("accuracy", &e.accuracy),
-                                        std::pair("bits_per_byte", &e.bits_per_byte)}) {
+    for (const auto& [score, metric] :
+         {std::pair("accuracy", &e.accuracy), std::pair("bits_per_byte", &e.bits_per_byte)}) {
       Row& row = table.rows.emplace_back();
       row = {text(e.source), text(e.target), text(to_string(e.condition)),
              text(to_string(e.method)), text(score)};
@@ -212,17 +225,16 @@ DataTable curves_data(const Report& report) {
   for (const study::CellResult& cell : report.result.cells)
     for (const study::Curve& curve : cell.curves)
       for (const study::CurvePoint& p : curve.points)
-        table.rows.push_back({text(cell.source), text(cell.target), text(to_string(cell.method)),
-                              text(to_string(curve.condition)),
-                              static_cast<std::int64_t>(curve.seed), whole(p.step),
-                              real(p.accuracy), real(p.bits_per_byte),
-                              real(p.train_loss_per_token)});
+        table.rows.push_back(
+            {text(cell.source), text(cell.target), text(to_string(cell.method)),
+             text(to_string(curve.condition)), static_cast<std::int64_t>(curve.seed), whole(p.step),
+             real(p.accuracy), real(p.bits_per_byte), real(p.train_loss_per_token)});
   return table;
 }
 
 DataTable learning_data(const Report& report) {
-  DataTable table{"learning",
-                  with_metric({"source", "target", "method", "condition", "metric"}), {}};
+  DataTable table{
+      "learning", with_metric({"source", "target", "method", "condition", "metric"}), {}};
   for (const CellReport& cell : report.cells)
     for (const LearningSummary& s : cell.learning)
       for (const auto& [name, metric] :
@@ -238,10 +250,10 @@ DataTable learning_data(const Report& report) {
 }
 
 DataTable changes_data(const Report& report) {
-  DataTable table{"changes",
-                  {"source", "target", "method", "condition", "by", "group", "items", "fixed",
-                   "broken"},
-                  {}};
+  DataTable table{
+      "changes",
+      {"source", "target", "method", "condition", "by", "group", "items", "fixed", "broken"},
+      {}};
   for (const CellReport& cell : report.cells)
     for (const ConditionChanges& c : cell.changes) {
       const auto line = [&](const std::string& by, const std::string& group, double items,
@@ -257,15 +269,15 @@ DataTable changes_data(const Report& report) {
 }
 
 DataTable robustness_data(const Report& report) {
-  DataTable table{"robustness", {"source", "target", "method", "prompt", "value", "lower", "upper"},
-                  {}};
+  DataTable table{
+      "robustness", {"source", "target", "method", "prompt", "value", "lower", "upper"}, {}};
   for (const CellReport& cell : report.cells) {
     if (!cell.robustness) continue;
     for (std::size_t i = 0; i < cell.robustness->names.size(); ++i) {
       const Estimate& e = cell.robustness->accuracy.gains[i];
       Row& row = table.rows.emplace_back(place(cell));
-      row.insert(row.end(), {text(cell.robustness->names[i]), real(e.value), real(e.lower),
-                             real(e.upper)});
+      row.insert(row.end(),
+                 {text(cell.robustness->names[i]), real(e.value), real(e.lower), real(e.upper)});
     }
   }
   return table;
@@ -285,10 +297,10 @@ std::string field(const DataValue& value) {
 }  // namespace
 
 std::vector<DataTable> data_tables(const Report& report) {
-  return {cells_data(report),       metrics_data(report),      conditions_data(report),
-          verdicts_data(report),    hypotheses_data(report),   similarities_data(report),
-          main_effects_data(report), methods_data(report),     curves_data(report),
-          learning_data(report),    changes_data(report),      robustness_data(report)};
+  return {cells_data(report),        metrics_data(report),    conditions_data(report),
+          verdicts_data(report),     hypotheses_data(report), similarities_data(report),
+          main_effects_data(report), methods_data(report),    curves_data(report),
+          learning_data(report),     changes_data(report),    robustness_data(report)};
 }
 
 std::string to_csv(const DataTable& table) {

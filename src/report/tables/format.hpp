@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers as the report prints them: accuracy in points with one decimal, bits per byte with three,
 // intervals in brackets.
 #pragma once
@@ -13,14 +14,14 @@
 namespace xfer::report {
 
 enum class Style {
-  percent,        ///< 0.3431 -> 34.3
-  points,         ///< 0.1231 -> +12.3
-  bits,           ///< 2.4312 -> 2.431
-  bits_change,    ///< 0.0512 -> +0.051
-  share,          ///< 0.4512 -> 45 (percent)
-  share_change,   ///< 0.5612 -> +56 (percent)
-  ratio_change,   ///< 0.512 -> +0.51
-  plain_change,   ///< 12.31 -> +12.3
+  percent,       ///< 0.3431 -> 34.3
+  points,        ///< 0.1231 -> +12.3
+  bits,          ///< 2.4312 -> 2.431
+  bits_change,   ///< 0.0512 -> +0.051
+  share,         ///< 0.4512 -> 45 (percent)
+  share_change,  ///< 0.5612 -> +56 (percent)
+  ratio_change,  ///< 0.512 -> +0.51
+  plain_change,  ///< 12.31 -> +12.3
 };
 
 /// One number. Uses the minus sign U+2212; a value that rounds to zero has no minus.

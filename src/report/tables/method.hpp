@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The method in words and formulas, the same for every format.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reasons of undefined metrics, printed once below a table.
 #pragma once
 

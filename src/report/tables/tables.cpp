@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/tables/tables.hpp"
 
 #include "report/pages/markup.hpp"
@@ -24,8 +25,7 @@ std::string tried_rates_text(const study::StudyResult& result, Learning learning
       tried.push_back(plain(one.rate) + " (" + number(one.accuracy, Style::percent) + "%, " +
                       number(one.bits_per_byte, Style::bits) + " bits per byte)");
   if (tried.empty()) return "";
-  return "; the best of " + std::to_string(tried.size()) + " on validation items: " +
-         joined(tried);
+  return "; the best of " + std::to_string(tried.size()) + " on validation items: " + joined(tried);
 }
 
 std::string hash_or_none(const std::string& hash) {
@@ -60,7 +60,7 @@ Table metrics_table(const CellReport& cell) {
   table.head = {"Metric", "Accuracy (points)", "Bits per byte (fewer)",
                 "Bits per byte after the first token (fewer)"};
   TableNotes notes(table);
-  const auto row = [&](const std::string& name, Metric TransferMetrics::* metric,
+  const auto row = [&](const std::string& name, Metric TransferMetrics::*metric,
                        Style accuracy_style, Style bits_style) {
     table.rows.push_back({name, notes.show(cell.accuracy.*metric, accuracy_style),
                           notes.show(cell.bits_per_byte.*metric, bits_style),
@@ -68,8 +68,7 @@ Table metrics_table(const CellReport& cell) {
   };
   row("Transfer Gain", &TransferMetrics::gain, Style::points, Style::bits_change);
   row(cell.method == Method::sl ? "Gain above format control" : "Gain above format reward",
-      &TransferMetrics::gain_above_control, Style::points,
-      Style::bits_change);
+      &TransferMetrics::gain_above_control, Style::points, Style::bits_change);
   row("Direct gain (ceiling)", &TransferMetrics::ceiling, Style::points, Style::bits_change);
   row("Transfer Efficiency, %", &TransferMetrics::efficiency, Style::share, Style::share);
   row("Relative Transfer, %", &TransferMetrics::relative_transfer, Style::share_change,
@@ -86,13 +85,18 @@ Table metrics_table(const CellReport& cell) {
 
 Table conditions_table(const CellReport& cell) {
   Table table;
-  table.caption = "Scores of each condition on " + clean_text(cell.target) +
-                  (cell.conditions.empty()
-                       ? std::string()
-                       : " (" + counted(cell.conditions[0].items, "test item") + ")") +
-                  ", with 95% intervals";
-  table.head = {"Condition", "Seeds", "Accuracy (%)", "Bits per byte",
-                "Bits per byte after the first token", "No answer found (%)", "Cut off (%)"};
+  table.caption =
+      "Scores of each condition on " + clean_text(cell.target) +
+      (cell.conditions.empty() ? std::string()
+                               : " (" + counted(cell.conditions[0].items, "test item") + ")") +
+      ", with 95% intervals";
+  table.head = {"Condition",
+                "Seeds",
+                "Accuracy (%)",
+                "Bits per byte",
+                "Bits per byte after the first token",
+                "No answer found (%)",
+                "Cut off (%)"};
   TableNotes notes(table);
   for (const ConditionSummary& c : cell.conditions)
     table.rows.push_back({condition_title(c.condition, cell.source, cell.target),
@@ -154,8 +158,9 @@ Table overview_table(const Report& report) {
 Table effects_table(const Report& report) {
   Table table;
   if (report.effects.empty()) return table;
-  table.caption = "Methods compared: score under the method minus score under SL, with 95% "
-                  "intervals";
+  table.caption =
+      "Methods compared: score under the method minus score under SL, with 95% "
+      "intervals";
   table.head = {"Source → target", "Condition", "Method", "Accuracy (points)",
                 "Bits per byte (fewer)"};
   TableNotes notes(table);
@@ -234,26 +239,25 @@ Table settings_table(const study::StudyResult& result) {
             plain(s.rl.temperature) + ", at most " + counted(s.rl.max_staleness, "update") +
             " before use");
     row("Loss of reinforcement", s.rl.loss + ", advantage " + s.rl.advantage);
-    row("Optimizer of reinforcement",
-        optimizer(s.rl.learning_rate, s.rl.learning_rate_end_share) +
-            tried_rates_text(result, Learning::reinforcement));
+    row("Optimizer of reinforcement", optimizer(s.rl.learning_rate, s.rl.learning_rate_end_share) +
+                                          tried_rates_text(result, Learning::reinforcement));
   }
   row("Longest training sequence", counted(s.max_sequence_tokens, "token"));
   row("Test items asked for", grouped(s.items));
   row("Validation items", s.validation_items > 0 ? grouped(s.validation_items) + ", every " +
-                                                 counted(s.eval_every, "step")
-                                           : "no learning curve");
+                                                       counted(s.eval_every, "step")
+                                                 : "no learning curve");
   row("Held-out items", s.held_out_items > 0 ? grouped(s.held_out_items) : "none");
   row("Other wordings of the prompt", s.prompt_variants > 0 ? grouped(s.prompt_variants) : "none");
   row("Items of other domains",
       s.forgetting_items > 0 ? grouped(s.forgetting_items) + " of each" : "none");
   row("Few-shot examples", grouped(s.shots));
-  row("Longest answer", s.max_answer_tokens > 0 ? counted(s.max_answer_tokens, "token")
-                                                : "the domain's own limit");
+  row("Longest answer",
+      s.max_answer_tokens > 0 ? counted(s.max_answer_tokens, "token") : "the domain's own limit");
   if (s.scoring != "generate") row("Items with options", "chosen by " + clean_text(s.scoring));
   if (s.samples > 0)
-    row("Answers drawn for pass@k", grouped(s.samples) + " to each test item, at temperature " +
-                                        plain(s.sample_temperature));
+    row("Answers drawn for pass@k",
+        grouped(s.samples) + " to each test item, at temperature " + plain(s.sample_temperature));
   if (s.exclude_overlap) row("Test items among training text", "left out");
   return table;
 }
@@ -274,15 +278,19 @@ Table hashes_table(const Report& report) {
 Table reinforcement_table(const study::StudyResult& result) {
   Table table;
   table.caption = "Reinforcement learning: mean reward of the answers sampled in training";
-  table.head = {"Run", "First tenth of the steps (%)", "Last tenth (%)",
-                "Divergence from the base, last (nats per token)", "Groups without signal (%)",
-                "Answer length, first (tokens)", "Answer length, last (tokens)"};
+  table.head = {"Run",
+                "First tenth of the steps (%)",
+                "Last tenth (%)",
+                "Divergence from the base, last (nats per token)",
+                "Groups without signal (%)",
+                "Answer length, first (tokens)",
+                "Answer length, last (tokens)"};
   for (const study::LegSummary& leg : result.legs) {
     if (leg.rewards.empty()) continue;
     const std::size_t tenth = std::max<std::size_t>(1, leg.rewards.size() / 10);
     const std::span<const study::RewardPoint> all(leg.rewards);
     const auto average = [](std::span<const study::RewardPoint> points,
-                            double study::RewardPoint::* value) {
+                            double study::RewardPoint::*value) {
       double sum = 0.0;
       for (const study::RewardPoint& p : points) sum += p.*value;
       return sum / static_cast<double>(points.size());

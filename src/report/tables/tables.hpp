@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The report's tables as text, before any format: HTML, Markdown and the terminal print the same.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/markup.hpp"
 #include "report/tables/format.hpp"
 #include "report/tables/table_notes.hpp"
@@ -49,7 +50,7 @@ Table more_metrics_table(const CellReport& cell) {
   table.caption = "Further metrics, " + cell_title(cell) + ", with 95% intervals";
   table.head = {"Metric", "Accuracy", "Bits per byte (fewer)"};
   TableNotes notes(table);
-  const auto row = [&](const char* name, Metric TransferMetrics::* metric, Style accuracy,
+  const auto row = [&](const char* name, Metric TransferMetrics::*metric, Style accuracy,
                        Style bits) {
     table.rows.push_back({name, notes.show(cell.accuracy.*metric, accuracy),
                           notes.show(cell.bits_per_byte.*metric, bits)});
@@ -66,10 +67,8 @@ Table more_metrics_table(const CellReport& cell) {
       Style::bits_change);
   row("Asymmetry in shares of the ceilings", &TransferMetrics::standardised_asymmetry,
       Style::ratio_change, Style::ratio_change);
-  row("Gain on held-out items", &TransferMetrics::held_out_gain, Style::points,
-      Style::bits_change);
-  row("Held-out gain − gain", &TransferMetrics::generalisation, Style::points,
-      Style::bits_change);
+  row("Gain on held-out items", &TransferMetrics::held_out_gain, Style::points, Style::bits_change);
+  row("Held-out gain − gain", &TransferMetrics::generalisation, Style::points, Style::bits_change);
   row("Gain per dollar", &TransferMetrics::gain_per_dollar, Style::plain_change,
       Style::bits_change);
   row("Gain per million tokens", &TransferMetrics::gain_per_million_tokens, Style::plain_change,
@@ -182,22 +181,22 @@ Table looks_table(const study::StudyResult& result) {
   Table table;
   if (result.looks.empty()) return table;
   table.caption = "Adaptive looks: what was decided when";
-  table.head = {"Round", "Pair", "Method", "Seeds", "Gain", "Bound on |Z|", "Error spent",
-                "Verdict", "Then"};
+  table.head = {"Round",        "Pair",        "Method",  "Seeds", "Gain",
+                "Bound on |Z|", "Error spent", "Verdict", "Then"};
   const bool bits = result.spec.hypotheses.score == "bits_per_byte";
   for (const study::Look& look : result.looks) {
     const bool last = look.seeds == static_cast<int>(result.spec.seeds.size());
-    table.rows.push_back(
-        {std::to_string(look.round), clean_text(look.source) + " → " + clean_text(look.target),
-         std::string(display_name(look.method)), std::to_string(look.seeds),
-         with_interval({look.gain, look.lower, look.upper},
-                       bits ? Style::bits_change : Style::points),
-         fmt::format("{:.3f}", look.bound), fmt::format("{:.2g}", look.spent),
-         clean_text(look.verdict),
-         look.goes_on              ? "another seed"
-         : look.verdict != "open"  ? "stopped: decided"
-         : last                    ? "stopped: no seed left"
-                                   : "passed over"});
+    table.rows.push_back({std::to_string(look.round),
+                          clean_text(look.source) + " → " + clean_text(look.target),
+                          std::string(display_name(look.method)), std::to_string(look.seeds),
+                          with_interval({look.gain, look.lower, look.upper},
+                                        bits ? Style::bits_change : Style::points),
+                          fmt::format("{:.3f}", look.bound), fmt::format("{:.2g}", look.spent),
+                          clean_text(look.verdict),
+                          look.goes_on             ? "another seed"
+                          : look.verdict != "open" ? "stopped: decided"
+                          : last                   ? "stopped: no seed left"
+                                                   : "passed over"});
   }
   const study::LooksSpec& rules = result.spec.looks;
   table.notes.push_back(fmt::format(
@@ -229,8 +228,9 @@ Table similarities_table(const Report& report) {
                           p_text(s.found.p), s.declared ? "–" : p_text(s.q),
                           shown(s.found.attenuated), grouped(s.found.cells)});
   }
-  table.notes.push_back("Distances count with the sign turned. Only the declared measure decides "
-                        "H2; q is Benjamini and Hochberg's over the others.");
+  table.notes.push_back(
+      "Distances count with the sign turned. Only the declared measure decides "
+      "H2; q is Benjamini and Hochberg's over the others.");
   return table;
 }
 
@@ -250,8 +250,9 @@ Table learning_table(const CellReport& cell) {
     table.rows.push_back({condition_title(s.condition, cell.source, cell.target),
                           notes.show(s.accuracy_area, Style::points), steps(s.accuracy_steps),
                           notes.show(s.bits_area, Style::bits_change), steps(s.bits_steps)});
-  table.notes.push_back("Mean gain during training is the area under the learning curve over its "
-                        "steps; intervals are Student's t over seeds.");
+  table.notes.push_back(
+      "Mean gain during training is the area under the learning curve over its "
+      "steps; intervals are Student's t over seeds.");
   return table;
 }
 
@@ -265,8 +266,9 @@ Table changes_table(const CellReport& cell) {
                           count_text(c.fixed), count_text(c.broken),
                           number((c.fixed - c.broken) / 1.0, Style::plain_change),
                           grouped(c.items)});
-  table.notes.push_back("Means over seeds. Fixed: wrong under the baseline, right under the "
-                        "condition; broken: the reverse; right means a score of 1.");
+  table.notes.push_back(
+      "Means over seeds. Fixed: wrong under the baseline, right under the "
+      "condition; broken: the reverse; right means a score of 1.");
   return table;
 }
 
@@ -318,8 +320,8 @@ Table robustness_table(const CellReport& cell) {
     table.rows.push_back({name, with_interval(r.gains[i], Style::points)});
   }
   table.rows.push_back({"Median", with_interval(r.median, Style::points)});
-  table.notes.push_back(
-      "The intervals hold together. The sign of the gain " + sign_words(r.sign) + ".");
+  table.notes.push_back("The intervals hold together. The sign of the gain " + sign_words(r.sign) +
+                        ".");
   return table;
 }
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tables of drawn answers, and of test items that are among training text.
 #include "report/tables/tables.hpp"
 
-#include "report/tables/format.hpp"
 #include "report/pages/markup.hpp"
+#include "report/tables/format.hpp"
 #include "report/tables/table_notes.hpp"
 
 #include <algorithm>
@@ -40,8 +41,7 @@ Table pass_at_k_table(const CellReport& cell) {
                   counted(first.samples, "answer") + " drawn to each of " +
                   counted(first.items, "test item") + ", with 95% intervals";
   table.head = {"Condition"};
-  for (const PassAtK& pass : cell.pass_at_k)
-    table.head.push_back("pass@" + std::to_string(pass.k));
+  for (const PassAtK& pass : cell.pass_at_k) table.head.push_back("pass@" + std::to_string(pass.k));
   TableNotes notes(table);
   for (std::size_t c = 0; c < first.means.size(); ++c) {
     auto& row = table.rows.emplace_back();
@@ -52,8 +52,9 @@ Table pass_at_k_table(const CellReport& cell) {
   auto& gain = table.rows.emplace_back();
   gain.emplace_back("Transfer Gain (points)");
   for (const PassAtK& pass : cell.pass_at_k) gain.push_back(notes.show(pass.gain, Style::points));
-  table.notes.emplace_back("Unbiased: the chance that one of k answers drawn from these passes. "
-                           "The accuracy above is of one greedy answer.");
+  table.notes.emplace_back(
+      "Unbiased: the chance that one of k answers drawn from these passes. "
+      "The accuracy above is of one greedy answer.");
   return table;
 }
 
@@ -103,9 +104,10 @@ Table overlap_checks_table(const study::StudyResult& result) {
       if (!check.items.empty()) table.notes.push_back(check_note(check));
     }
   }
-  table.notes.emplace_back("The same question, the same words, a run of 13 words in common, or "
-                           "word pairs alike; generated domains keep their splits apart by "
-                           "construction and are not looked at.");
+  table.notes.emplace_back(
+      "The same question, the same words, a run of 13 words in common, or "
+      "word pairs alike; generated domains keep their splits apart by "
+      "construction and are not looked at.");
   return table;
 }
 

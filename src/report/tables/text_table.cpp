@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "report/pages/markup.hpp"
 #include "report/tables/tables.hpp"
 
@@ -79,8 +80,8 @@ std::string grid(const Table& table, std::size_t width) {
     heads.push_back(wrapped(table.head[c], widths[c]));
     head_lines = std::max(head_lines, heads.back().size());
   }
-  const std::size_t total = std::accumulate(widths.begin(), widths.end(), std::size_t{0}) +
-                            2 * (widths.size() - 1);
+  const std::size_t total =
+      std::accumulate(widths.begin(), widths.end(), std::size_t{0}) + 2 * (widths.size() - 1);
   if (total > width) return "";
   std::string out;
   for (std::size_t l = 0; l < head_lines; ++l) {
@@ -114,8 +115,8 @@ std::string listing(const Table& table, std::size_t width) {
 
 std::string to_text(const Report& report, int width) {
   if (width < 40)
-    throw Error(Errc::invalid_argument, "report: width must be at least 40 columns (got " +
-                                            std::to_string(width) + ")");
+    throw Error(Errc::invalid_argument,
+                "report: width must be at least 40 columns (got " + std::to_string(width) + ")");
   const auto columns_max = static_cast<std::size_t>(width);
   std::string out;
   const auto add = [&](const Table& table) {

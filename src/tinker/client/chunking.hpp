@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A large batch as several requests, and their results as one.
 #pragma once
 

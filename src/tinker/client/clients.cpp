@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The public clients: each call runs on the core's thread and keeps what it needs.
 #include "tinker/client/core.hpp"
 #include "tinker/client/sampling_state.hpp"
@@ -56,9 +57,7 @@ ServiceClient::ServiceClient(ClientOptions options)
 ServiceClient::ServiceClient(ClientOptions options, const TransportFactory& transport)
     : owner_(std::make_shared<CoreThread>(std::move(options), transport)) {}
 
-boost::asio::any_io_executor ServiceClient::executor() const {
-  return owner_->executor();
-}
+boost::asio::any_io_executor ServiceClient::executor() const { return owner_->executor(); }
 
 task<ClientConfig> ServiceClient::config() const {
   return on_core(owner_, owner_->core().config());
@@ -81,19 +80,13 @@ task<SamplingClient> ServiceClient::create_sampling_client_of_model(std::string 
 task<SamplingClient> ServiceClient::create_sampling_client_of_path(std::string path) const {
   return on_core(owner_, create_sampler(owner_, "", std::move(path)));
 }
-task<void> ServiceClient::leave_session() const {
-  return on_core(owner_, leave(owner_->core()));
-}
+task<void> ServiceClient::leave_session() const { return on_core(owner_, leave(owner_->core())); }
 task<void> ServiceClient::finish_session(std::string reason, std::string detail) const {
   return on_core(owner_, owner_->core().finish_session(std::move(reason), std::move(detail)));
 }
 
-const ModelInfo& TrainingClient::info() const {
-  return state_->info();
-}
-const std::string& TrainingClient::session_id() const {
-  return state_->session().id;
-}
+const ModelInfo& TrainingClient::info() const { return state_->info(); }
+const std::string& TrainingClient::session_id() const { return state_->session().id; }
 task<ForwardBackwardOutput> TrainingClient::forward(std::vector<Datum> data,
                                                     LossCallOptions options) const {
   return on_core(state_, state_->pass(std::move(data), std::move(options), true));
@@ -119,9 +112,7 @@ task<void> TrainingClient::load_state(std::string path, bool with_optimizer) con
   return on_core(state_, state_->load(std::move(path), with_optimizer));
 }
 
-const std::string& SamplingClient::sampling_session_id() const {
-  return state_->id();
-}
+const std::string& SamplingClient::sampling_session_id() const { return state_->id(); }
 task<SampleResponse> SamplingClient::sample(SampleCall call) const {
   return on_core(state_, state_->sample(std::move(call)));
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The thread, the session and the configuration.
 #include "tinker/client/core.hpp"
 
@@ -45,10 +46,8 @@ ClientOptions ClientOptions::from_environment() {
 }
 
 Core::Core(ClientOptions options, const TransportFactory& transport)
-    : options_(std::move(options)),
-      random_(std::random_device{}()),
-      starting_(executor(), 1, callers_max),
-      opening_(executor(), 1, callers_max),
+    : options_(std::move(options)), random_(std::random_device{}()),
+      starting_(executor(), 1, callers_max), opening_(executor(), 1, callers_max),
       renewing_(executor(), 1, callers_max),
       sample_gate_(executor(),
                    static_cast<std::size_t>(std::max(1, options_.samples_in_flight_max)),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all clients of one service share: its thread, its connections, its session.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests and futures, as the state machines say.
 #include "tinker/client/core.hpp"
 #include "tinker/wire/answers.hpp"

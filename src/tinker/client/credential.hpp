@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What X-API-Key carries: the key itself, or a token that was given for it. No clock.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lets a limited number of coroutines in at a time, first come, first served.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // New models: from a base model, and from a checkpoint.
 #include "tinker/client/training_state.hpp"
 #include "tinker/wire/answers.hpp"

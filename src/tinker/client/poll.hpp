@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decides how to wait for the result of one future. No socket, no clock.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/tinker/rest_client.hpp"
 
 #include "tinker/client/core.hpp"
@@ -50,9 +51,7 @@ task<void> tell(Core& core, HttpRequest request) {
   co_await std::move(calling);
 }
 
-HttpRequest get(std::string path) {
-  return HttpRequest(Method::get, root + std::move(path));
-}
+HttpRequest get(std::string path) { return HttpRequest(Method::get, root + std::move(path)); }
 
 HttpRequest with_json(Method method, std::string path, std::string body) {
   HttpRequest request(method, std::move(path));

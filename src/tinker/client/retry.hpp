@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decides whether and when a request is sent again. No socket, no clock.
 #pragma once
 

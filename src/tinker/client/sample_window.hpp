@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many samples may be in flight: adapts to a service that asks to slow down. No clock.
 #pragma once
 

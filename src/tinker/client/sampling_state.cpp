@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/client/sampling_state.hpp"
 
 #include "tinker/wire/answers.hpp"

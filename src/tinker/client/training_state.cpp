@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/client/training_state.hpp"
 
 #include "tinker/client/chunking.hpp"
@@ -15,9 +16,7 @@ constexpr std::size_t waiting_max = 4096;
 
 TrainingState::TrainingState(std::shared_ptr<CoreThread> owner, std::shared_ptr<Session> session,
                              ModelInfo info)
-    : owner_(std::move(owner)),
-      session_(std::move(session)),
-      info_(std::move(info)),
+    : owner_(std::move(owner)), session_(std::move(session)), info_(std::move(info)),
       order_(owner_->core().executor(), 1, waiting_max) {}
 
 void TrainingState::check_usable() const {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One model being trained: order of requests, numbers, certainty.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/tinker/doctor.hpp"
 
 #include "tinker/doctor/patient.hpp"
@@ -35,9 +36,7 @@ ClientOptions client_options(const DoctorOptions& options) {
 
 }  // namespace
 
-void fail_check(const std::string& why) {
-  throw Error(Errc::bad_data, why);
-}
+void fail_check(const std::string& why) { throw Error(Errc::bad_data, why); }
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
@@ -209,9 +208,7 @@ TrainingClient Patient::new_trainer(const TrainingOptions& options) {
   return run_blocking(client_.create_training_client(base_model(), options));
 }
 
-std::vector<std::int32_t> Patient::text() {
-  return {11, 12, 13, 14, 15, 16, 17, 18};
-}
+std::vector<std::int32_t> Patient::text() { return {11, 12, 13, 14, 15, 16, 17, 18}; }
 
 std::vector<Datum> Patient::batch() {
   std::vector<Datum> data;

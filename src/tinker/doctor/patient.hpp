@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A service under examination.
 #pragma once
 

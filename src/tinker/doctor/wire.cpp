@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What can be seen on the bare wire.
 #include "tinker/doctor/patient.hpp"
 #include "tinker/wire/answers.hpp"

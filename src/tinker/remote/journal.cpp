@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/remote/journal.hpp"
 
 #include "tinker/client/chunking.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What was done to a model since its last state that can be loaded.
 #pragma once
 

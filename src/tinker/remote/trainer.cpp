@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/client/core.hpp"
 #include "tinker/remote/journal.hpp"
 #include "xfer/tinker/remote.hpp"
@@ -84,11 +85,8 @@ double loss_sum(const std::vector<Datum>& data, const ForwardBackwardOutput& out
 class RemoteTraining {
 public:
   RemoteTraining(ServiceClient service, std::string base_model, LoraConfig lora)
-      : service_(std::move(service)),
-        base_model_(std::move(base_model)),
-        lora_(lora),
-        order_(service_.executor(), 1, 4096),
-        journal_(journal_bytes_max) {}
+      : service_(std::move(service)), base_model_(std::move(base_model)), lora_(lora),
+        order_(service_.executor(), 1, 4096), journal_(journal_bytes_max) {}
 
   boost::asio::any_io_executor executor() const { return service_.executor(); }
   TrainerInfo info() const;

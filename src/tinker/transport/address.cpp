@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/transport/address.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -49,8 +50,8 @@ Address parse_address(std::string_view text, AddressOf what) {
   };
   std::string whole(text);
   if (!service && whole.find("://") == std::string::npos) whole.insert(0, "http://");
-  const std::string form = service ? "not of the form http[s]://host[:port][/path]"
-                                   : "not of the form http://host:port";
+  const std::string form =
+      service ? "not of the form http[s]://host[:port][/path]" : "not of the form http://host:port";
   const std::size_t scheme_size = whole.find("://");
   if (scheme_size == std::string::npos) refuse(form);
   // Before the rest is parsed: Boost.URL 1.81 fails an assertion on paths without a host ("R:]").

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/transport/connection.hpp"
 
 #include "tinker/transport/address.hpp"
@@ -40,10 +41,7 @@ class BeastConnection final : public Connection,
                               public std::enable_shared_from_this<BeastConnection> {
 public:
   BeastConnection(const asio::any_io_executor& executor, asio::ssl::context* tls, Route route)
-      : route_(std::move(route)),
-        resolver_(executor),
-        socket_(executor),
-        deadline_(executor),
+      : route_(std::move(route)), resolver_(executor), socket_(executor), deadline_(executor),
         tls_context_(tls) {}
 
   task<void> open() override;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One HTTP/1.1 connection. No Beast in this header: it takes long to compile.
 #pragma once
 

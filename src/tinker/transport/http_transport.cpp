@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pool of connections.
 #include "tinker/client/gate.hpp"
 #include "tinker/transport/connection.hpp"
@@ -14,8 +15,7 @@ using Clock = std::chrono::steady_clock;
 class HttpTransport final : public Transport {
 public:
   HttpTransport(boost::asio::any_io_executor executor, const TransportOptions& options)
-      : executor_(executor),
-        idle_max_(options.idle_max),
+      : executor_(executor), idle_max_(options.idle_max),
         calls_(executor, options.connections_max, options.queue_max),
         polls_(executor, options.poll_connections_max, options.queue_max) {
     if (options.connections_max < 1 || options.poll_connections_max < 1)

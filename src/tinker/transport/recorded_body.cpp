@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/transport/recorded_body.hpp"
 
 #include "xfer/tinker/codec.hpp"

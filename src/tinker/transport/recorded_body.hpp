@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a recording says about a binary body, beside its bytes.
 #pragma once
 

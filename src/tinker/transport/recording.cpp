@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/tinker/recording.hpp"
 
 #include "tinker/transport/recorded_body.hpp"

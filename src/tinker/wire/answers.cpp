@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/wire/answers.hpp"
 
 #include "tinker/wire/json_fields.hpp"
@@ -143,15 +144,11 @@ std::vector<std::string> read_sample_sequence_ids(std::string_view body) {
 std::string read_model_id(std::string_view body) {
   return read_text(body, "model_id", "create_model result");
 }
-std::string read_path(std::string_view body) {
-  return read_text(body, "path", "save result");
-}
+std::string read_path(std::string_view body) { return read_text(body, "path", "save result"); }
 std::string read_sampling_session_id(std::string_view body) {
   return read_text(body, "sampling_session_id", "sampling session");
 }
-std::string read_jwt(std::string_view body) {
-  return read_text(body, "jwt", "auth/token");
-}
+std::string read_jwt(std::string_view body) { return read_text(body, "jwt", "auth/token"); }
 
 std::map<std::string, double> read_metrics(std::string_view body) {
   const std::string what = "optim_step result";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The JSON bodies a service answers with. Unknown fields are ignored, null counts as absent; what
 // is missing or has the wrong type throws `bad_data` naming the answer and the field.
 #pragma once

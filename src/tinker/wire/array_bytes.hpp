@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arrays to and from the raw little-endian bytes they are on the wire.
 #pragma once
 

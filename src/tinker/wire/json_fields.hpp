@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // JSON from strangers: parsed with a limit on depth, fields read with their type checked.
 #pragma once
 

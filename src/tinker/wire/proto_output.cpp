@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Results of forward and forward_backward.
 #include "files/in_quotes.hpp"
 #include "tinker/wire/array_bytes.hpp"

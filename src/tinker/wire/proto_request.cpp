@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // forward_backward requests.
 #include "files/in_quotes.hpp"
 #include "tinker/wire/array_bytes.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Results of sampling.
 #include "tinker/wire/array_bytes.hpp"
 #include "tinker/wire/proto_tensor.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/wire/proto_tensor.hpp"
 
 #include "tinker/wire/array_bytes.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The protobuf tensor, and what all decoders of protobuf messages check first.
 #pragma once
 
@@ -33,7 +34,8 @@ struct RepeatedMessage {
 void check_message_count(std::string_view bytes, RepeatedMessage repeated, const std::string& what);
 
 #if GOOGLE_PROTOBUF_VERSION < 4022000
-/// Otherwise the library writes a line to the error output for each malformed text a stranger sends.
+/// Otherwise the library writes a line to the error output for each malformed text a stranger
+/// sends.
 using ProtobufSilence = google::protobuf::LogSilencer;
 #else
 struct ProtobufSilence {

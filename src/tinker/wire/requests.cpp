@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/wire/requests.hpp"
 
 #include "tinker/wire/base64.hpp"

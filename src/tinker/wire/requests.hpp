@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The JSON bodies a client sends. Fields that are not set are left out; invalid UTF-8 in a text
 // throws `invalid_argument`.
 #pragma once

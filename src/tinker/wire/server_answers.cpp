@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/wire/server_answers.hpp"
 
 #include "tinker/wire/json_fields.hpp"
@@ -13,9 +14,7 @@ template <class T>
 Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
-Json or_null(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
+Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json cursor(const PageOf& page) {
   return {{"offset", page.offset}, {"limit", page.limit}, {"total_count", page.total}};
@@ -49,9 +48,7 @@ Json run_json(const TrainingRun& run) {
   return out;
 }
 
-std::string text_of(const Json& answer) {
-  return dump_json(answer, "answer");
-}
+std::string text_of(const Json& answer) { return dump_json(answer, "answer"); }
 
 }  // namespace
 
@@ -85,9 +82,7 @@ std::string new_session_answer(const std::string& session_id) {
   return text_of({{"type", "create_session"}, {"session_id", session_id}});
 }
 
-std::string plain_answer(const std::string& type) {
-  return text_of({{"type", type}});
-}
+std::string plain_answer(const std::string& type) { return text_of({{"type", type}}); }
 
 std::string accepted_answer(const std::string& request_id) {
   return text_of({{"request_id", request_id}});
@@ -176,9 +171,7 @@ std::string training_runs_answer(const std::vector<TrainingRun>& runs, const Pag
   return text_of({{"training_runs", std::move(list)}, {"cursor", cursor(page)}});
 }
 
-std::string training_run_answer(const TrainingRun& run) {
-  return text_of(run_json(run));
-}
+std::string training_run_answer(const TrainingRun& run) { return text_of(run_json(run)); }
 
 std::string checkpoints_answer(const std::vector<Checkpoint>& checkpoints, const PageOf& page) {
   Json list = Json::array();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The JSON bodies a service answers with: the counterparts of answers.hpp.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/wire/server_requests.hpp"
 
 #include "files/in_quotes.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a service reads out of the JSON bodies it gets: the counterparts of requests.hpp. Unknown
 // fields are ignored, null counts as absent; what is missing, has the wrong type or is out of
 // range throws `bad_data` naming the request and the field.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "xfer/tinker/tinker_path.hpp"
 
 #include "xfer/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/wire/url_segment.hpp"
 
 #include "xfer/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tinker/wire/zstd_body.hpp"
 
 #include "xfer/error.hpp"

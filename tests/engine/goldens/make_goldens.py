@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the models of this folder and what transformers and PEFT compute with them.
 
     pip install torch transformers peft safetensors gguf && python make_goldens.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the files of this folder with the reference packages (numpy, gguf, safetensors).
 
     pip install numpy gguf safetensors && python make_golden.py

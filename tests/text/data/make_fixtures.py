@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes the small tokenizer.json files of this folder and cases.json: texts with the ids that the
 `tokenizers` package gives them. Run with a current `tokenizers`:  python make_fixtures.py
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The types of `xfer.tinker`, as scripts import them.
 
 Imported by its own name, whatever name this module was found under: with `xfer.tinker` in the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`TensorData` where some scripts look for it."""
 
 from xfer.tinker._tensors import TensorData

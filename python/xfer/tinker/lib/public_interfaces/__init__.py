@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The clients where some scripts look for them."""
 
 from xfer.tinker._futures import APIFuture
