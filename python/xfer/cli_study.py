@@ -221,13 +221,15 @@ def plan(study: StudyFile = None, settings: Settings = None, as_json: AsJson = F
     """
     spec = read_spec(study, settings)
     contents = []
-    total = [0.0, 0.0, 0.0]
+    dollars = [0.0, 0.0, 0.0]
+    hours = [0.0, 0.0, 0.0]
     parts = _native.study_parts(spec)
     for _, part in parts:
         planned, forecast = _native.forecast_study(part, own_domains(part))
         contents.append(plan_content(part, planned, forecast))
         for i in range(3):
-            total[i] += forecast.training_dollars[i] + forecast.testing_dollars[i]
+            dollars[i] += forecast.training_dollars[i] + forecast.testing_dollars[i]
+            hours[i] += forecast.hours[i]
         if not as_json:
             for line in plan_lines(part, planned, forecast):
                 typer.echo(line)
@@ -235,9 +237,11 @@ def plan(study: StudyFile = None, settings: Settings = None, as_json: AsJson = F
         content = contents[0] if len(parts) == 1 else {"study": spec.name, "parts": contents}
         typer.echo(json.dumps(content, indent=2))
     elif len(parts) > 1:
-        typer.echo(
-            f"\nall {len(parts)} parts: ${total[1]:,.2f} (${total[0]:,.2f} to ${total[2]:,.2f})"
-        )
+        low, expected, high = dollars
+        typer.echo(f"\nall {len(parts)} parts: ${expected:,.2f} (${low:,.2f} to ${high:,.2f})")
+        low, expected, high = hours
+        if high > 0:
+            typer.echo(f"time on this machine: {expected:,.2g} ({low:,.2g} to {high:,.2g}) hours")
 
 
 def report(

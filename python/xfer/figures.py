@@ -343,17 +343,47 @@ def _scatter(
         figure: Figure
         figure, axes = plt.subplots(figsize=(5.2, 4.2), layout="constrained")
         axes.axhline(0, color="#6e7781", lw=0.8)
-        for name, (x, x_low, x_high), (y, y_low, y_high) in points:
+        for _, (x, x_low, x_high), (y, y_low, y_high) in points:
             axes.plot([x_low, x_high], [y, y], color="#6e7781", lw=0.8)
             axes.plot([x, x], [y_low, y_high], color="#6e7781", lw=0.8)
             axes.plot([x], [y], "o", color=CONDITION_COLOURS["transfer"])
-            if len(points) <= 12:
-                axes.annotate(_safe(name), (x, y), (5, 4), textcoords="offset points", fontsize=7)
         if diagonal:
             axes.axvline(0, color="#6e7781", lw=0.8)
             _draw_diagonal(axes)
         axes.set(xlabel=x_label, ylabel=y_label)
+        if len(points) <= 12:
+            _name_points(figure, axes, [(name, x[0], y[0]) for name, x, y in points])
     return figure
+
+
+def _name_points(figure: Figure, axes: Axes, points: list[tuple[str, float, float]]) -> None:
+    """Names beside their points where they cover no point and no other name, as in the report."""
+    from matplotlib.transforms import Bbox
+
+    figure.canvas.draw()  # gives everything its place
+    figure.set_layout_engine("none")  # and keeps it
+    area = axes.get_window_extent()
+    radius = 4 * figure.dpi / 72
+    taken = []
+    for _, x, y in points:
+        at = axes.transData.transform((x, y))
+        taken.append(Bbox([at - radius, at + radius]))
+    for name, x, y in points:
+        for up in (4, -10, -3, 14, -20):
+            for side, align in ((5, "left"), (-5, "right")):
+                text = axes.annotate(
+                    _safe(name), (x, y), (side, up), textcoords="offset points",
+                    fontsize=7, ha=align,
+                )  # fmt: skip
+                box = text.get_window_extent()
+                inside = area.contains(box.x0, box.y0) and area.contains(box.x1, box.y1)
+                if inside and not any(box.overlaps(other) for other in taken):
+                    taken.append(box)
+                    break
+                text.remove()
+            else:
+                continue
+            break
 
 
 def _draw_diagonal(axes: Axes) -> None:

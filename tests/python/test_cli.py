@@ -65,6 +65,8 @@ def test_plan_runs_nothing(cli: Cli, study_file: Path, tmp_path: Path) -> None:
     unknown = cli("plan", study_file, "--set", "priced_as=tinker:none")
     assert unknown.returncode == 2
     assert "no price for the model" in unknown.stderr
+    parts = cli("plan", study_file, "--set", "ablation.examples=[8, 16]")
+    assert parts.stdout.count("time on this machine") == 4, parts.stderr  # three parts, and all
     assert not (tmp_path / "runs").exists()
 
 

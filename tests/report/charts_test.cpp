@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/charts/chart.hpp"
+#include "report/charts/plots.hpp"
 
 #include "tests/report/well_formed.hpp"
 #include "tests/support/results.hpp"
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <regex>
 
 namespace xfer::report {
 namespace {
@@ -95,6 +97,51 @@ TEST(LearningCurve, of_nothing_says_so) {
   const std::string svg = learning_curve_svg(study::CellResult{});
   EXPECT_EQ(xml_problem(svg), "");
   EXPECT_NE(svg.find("No learning curve"), std::string::npos);
+}
+
+struct Name {
+  double left, right, baseline;
+};
+
+/// Names beside points, with the room that letters of 11 pixels take.
+std::vector<Name> names_of(const std::string& svg) {
+  static const std::regex name(
+      R"re(<text x="([-0-9.]+)" y="([-0-9.]+)" class="ink" [^>]*font-size="11" [^>]*text-anchor="(start|end)">([^<]*)<)re");
+  std::vector<Name> names;
+  for (std::sregex_iterator at(svg.begin(), svg.end(), name), end; at != end; ++at) {
+    const double x = std::stod((*at)[1]);
+    const double width = 5.0 * static_cast<double>((*at)[4].length());
+    names.push_back({(*at)[3] == "start" ? x : x - width, (*at)[3] == "start" ? x + width : x,
+                     std::stod((*at)[2])});
+  }
+  return names;
+}
+
+TEST(Scatter, names_of_crowded_points_do_not_cover_each_other) {
+  CellPlan plan;
+  plan.accuracy = {{Condition::baseline, 0.4}, {Condition::transfer, 0.6}};
+  study::StudyResult result = testing::make_result(plan);
+  result.cells.clear();
+  result.spec.pairs.clear();
+  for (const auto& [source, target] :
+       std::vector<std::pair<std::string, std::string>>{{"alpha", "beta"},
+                                                        {"alpha", "gamma"},
+                                                        {"alpha", "delta"},
+                                                        {"beta", "gamma"},
+                                                        {"beta", "delta"},
+                                                        {"delta", "gamma"}})
+    for (const bool back : {false, true}) {
+      plan.source = back ? target : source;
+      plan.target = back ? source : target;
+      result.spec.pairs.emplace_back(plan.source, plan.target);
+      result.cells.push_back(make_cell(plan));
+    }
+  const std::vector<Name> names = names_of(asymmetry_svg(make_report(result)));
+  EXPECT_GE(names.size(), 3U);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      EXPECT_FALSE(names[i].left < names[j].right && names[j].left < names[i].right &&
+                   std::abs(names[i].baseline - names[j].baseline) < 9.0);
 }
 
 TEST(Axis, has_round_ticks_inside_its_range) {

@@ -83,6 +83,19 @@ TEST(Further, a_gain_whose_sign_hangs_on_the_wording_is_warned_of) {
   EXPECT_TRUE(warned);
 }
 
+TEST(Further, wordings_of_an_adaptive_study_have_the_level_of_its_looks) {
+  study::StudyResult result = tested_further();
+  const auto width = [](const study::StudyResult& of) {
+    const Estimate gain = make_report(of).cells.at(0).robustness.value().accuracy.gains.at(0);
+    return gain.upper - gain.lower;
+  };
+  const double once = width(result);
+  result.spec.adaptive = true;
+  result.spec.seeds = {0, 1, 2, 3, 4, 5};
+  result.spec.looks.first_seeds = 2;
+  EXPECT_GT(width(result), 1.05 * once);
+}
+
 TEST(Further, every_part_is_on_the_pages) {
   const Report report = make_report(tested_further());
   const std::string html = to_html(report);

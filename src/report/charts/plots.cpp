@@ -32,8 +32,10 @@ struct Scatter {
   std::vector<Point> points;
 };
 
-/// Names beside points help only while they do not cover each other.
+/// More names than these are read in the table beside the plot.
 constexpr std::size_t point_labels_max = 12;
+/// Of a name beside a point.
+constexpr std::size_t point_characters_max = 28;
 /// Of a name beside a line.
 constexpr std::size_t label_characters_max = 38;
 
@@ -71,6 +73,47 @@ void draw_axes(Markup& svg, const Scatter& plot, const Axis& x, const Axis& y, d
   chart_text(svg, right, bottom + 34, plot.x_label, {12, "soft", "end", false});
 }
 
+struct Box {
+  double left, top, right, bottom;
+  bool apart(const Box& other) const {
+    return right < other.left || other.right < left || bottom < other.top || other.bottom < top;
+  }
+};
+
+/// Names beside their points where they cover no point and no other name; a name without such a
+/// place is left to the point's title.
+class PointLabels {
+public:
+  PointLabels(const Box& area, const std::vector<std::pair<double, double>>& points) : area_(area) {
+    constexpr double radius = 5.0;
+    for (const auto& [x, y] : points)
+      taken_.push_back({x - radius, y - radius, x + radius, y + radius});
+  }
+
+  void draw(Markup& svg, double x, double y, const std::string& text) {
+    constexpr double character = 5.8, above = 9.0, below = 3.0;  // of letters 11 pixels high
+    const double width = character * static_cast<double>(characters(text));
+    for (const double down : {-6.0, 14.0, 4.0, -18.0, 26.0})
+      for (const bool start : {true, false}) {
+        const double from = start ? x + 7 : x - 7 - width;
+        const Box box{from, y + down - above, from + width, y + down + below};
+        const bool inside = box.left >= area_.left && box.right <= area_.right &&
+                            box.top >= area_.top && box.bottom <= area_.bottom;
+        if (!inside || !std::all_of(taken_.begin(), taken_.end(),
+                                    [&](const Box& other) { return box.apart(other); }))
+          continue;
+        taken_.push_back(box);
+        chart_text(svg, start ? x + 7 : x - 7, y + down, text,
+                   {11, "ink", start ? "start" : "end", false});
+        return;
+      }
+  }
+
+private:
+  Box area_;
+  std::vector<Box> taken_;
+};
+
 std::string scatter_svg(const Scatter& plot) {
   if (plot.points.empty()) return "";
   constexpr int width = 560;
@@ -94,9 +137,13 @@ std::string scatter_svg(const Scatter& plot) {
     chart_line(svg, x.position(low, left, right), y.position(low, bottom, top),
                x.position(high, left, right), y.position(high, bottom, top), "axis", "5 4");
   }
-  for (const Point& p : plot.points) {
-    const double px = x.position(p.x.value, left, right);
-    const double py = y.position(p.y.value, bottom, top);
+  std::vector<std::pair<double, double>> places;
+  for (const Point& p : plot.points)
+    places.emplace_back(x.position(p.x.value, left, right), y.position(p.y.value, bottom, top));
+  PointLabels labels({8, top - 8, width - 8, bottom - 2}, places);
+  for (std::size_t i = 0; i < plot.points.size(); ++i) {
+    const Point& p = plot.points[i];
+    const auto [px, py] = places[i];
     if (p.x.upper > p.x.lower)
       chart_line(svg, x.position(p.x.lower, left, right), py, x.position(p.x.upper, left, right),
                  py, "axis");
@@ -110,8 +157,7 @@ std::string scatter_svg(const Scatter& plot) {
                         {"fill", colour(Condition::transfer)}});
     svg.element("title", p.label).close();
     if (plot.points.size() <= point_labels_max)
-      chart_text(svg, px > right - 90 ? px - 7 : px + 7, py - 6, clip_text(p.label, 28),
-                 {11, "ink", px > right - 90 ? "end" : "start", false});
+      labels.draw(svg, px, py, clip_text(p.label, point_characters_max));
   }
   svg.close().line();
   return svg.finish();

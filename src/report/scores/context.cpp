@@ -300,7 +300,8 @@ std::vector<LearningSummary> learning_summaries(const study::CellResult& cell) {
 }
 
 std::optional<PromptRobustness> prompt_robustness(const study::CellResult& cell,
-                                                  const AlignedCell& aligned, const Score& score) {
+                                                  const AlignedCell& aligned, const Score& score,
+                                                  double level) {
   if (cell.variants.empty()) return std::nullopt;
   PromptRobustness result;
   std::vector<stats::PromptVariant> variants;
@@ -322,6 +323,7 @@ std::optional<PromptRobustness> prompt_robustness(const study::CellResult& cell,
   if (variants.size() < 2) return std::nullopt;
   stats::TransferOptions options;
   options.kind = score.kind;
+  options.level = level;
   options.seed = bootstrap_seed();
   ItemWeights weights = item_weights(aligned, score, chosen);
   options.item_weights = std::move(weights.weights);

@@ -39,7 +39,9 @@ std::optional<stats::Spending> transfer_spending(const study::StudyResult& resul
 std::vector<LearningSummary> learning_summaries(const study::CellResult& cell);
 
 /// The gain under each wording, where the cell was tested under several; nothing otherwise.
+/// `level` is that of the intervals.
 std::optional<PromptRobustness> prompt_robustness(const study::CellResult& cell,
-                                                  const AlignedCell& aligned, const Score& score);
+                                                  const AlignedCell& aligned, const Score& score,
+                                                  double level);
 
 }  // namespace xfer::report

@@ -130,7 +130,7 @@ CellReport summarise(const AlignedStudy& study, std::size_t place) {
   report.kinds = summarise_kinds(aligned, setting.level);
   report.learning = learning_summaries(cell);
   report.changes = condition_changes(aligned);
-  report.robustness = prompt_robustness(cell, aligned, accuracy_score());
+  report.robustness = prompt_robustness(cell, aligned, accuracy_score(), setting.level);
   std::string why;
   report.spending = transfer_spending(*study.result, aligned, why);
   report.finding = find_finding(report);
