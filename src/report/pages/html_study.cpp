@@ -147,6 +147,9 @@ void write_example(Markup& page, const ExamplePair& pair) {
   page.close().close().line();
 }
 
+/// Words that may be broken over lines, which "+1.0 [0.5, 1.5]" and "1,200 of 3,000" may not.
+bool is_sentence(std::string_view cell) { return std::count(cell.begin(), cell.end(), ' ') > 2; }
+
 }  // namespace
 
 void write_prose(Markup& page, std::string_view text) {
@@ -191,7 +194,9 @@ void write_table(Markup& page, const Table& table, Fit fit, std::size_t main_row
         page.element("td", row[c], {{"role", "cell"}});
       else
         page.element("td", row[c],
-                     {{"role", "cell"}, {"class", "value"}, {"data-label", table.head[c]}});
+                     {{"role", "cell"},
+                      {"class", is_sentence(row[c]) ? "text" : "value"},
+                      {"data-label", table.head[c]}});
     }
     page.close().line();
   }

@@ -97,7 +97,7 @@ code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans 
 dl { margin: .5rem 0 1rem; }
 dt { font-weight: 600; margin-top: .7rem; }
 dd { margin: .1rem 0 0; max-width: 46rem; }
-@media (min-width: 40.01rem) { .stack tbody th { white-space: nowrap; } }
+@media (min-width: 40.01rem) { .stack tbody th { min-width: 11rem; } }
 @media (max-width: 40rem) {
   main, header, footer { padding-left: 1rem; padding-right: 1rem; }
   .pair { grid-template-columns: 1fr; }
