@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xfer/grade/metrics.hpp"
 
-#include "grade/entities.hpp"
+#include "grade/answers/entities.hpp"
 #include "xfer/error.hpp"
 
 #include <algorithm>

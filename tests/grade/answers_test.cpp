@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "grade/decimal.hpp"
-#include "grade/expression.hpp"
+#include "grade/answers/decimal.hpp"
+#include "grade/answers/expression.hpp"
 #include "xfer/error.hpp"
 #include "xfer/grade/grader.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xfer/grade/math.hpp"
 
-#include "grade/math_text.hpp"
+#include "grade/math/math_text.hpp"
 #include "xfer/error.hpp"
 #include "xfer/grade/grader.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "grade/python_code.hpp"
+#include "grade/code/python_code.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,8 +2,8 @@
 // Adaptive studies: rounds, caps, the error rate under no effect, and runs that are killed.
 #include "tests/study/study_testing.hpp"
 
-#include "study/adaptive.hpp"
-#include "study/study_run.hpp"
+#include "study/run/adaptive.hpp"
+#include "study/run/study_run.hpp"
 #include "xfer/rng.hpp"
 
 #include <gtest/gtest.h>

@@ -2,8 +2,8 @@
 // Checkpoints that are not needed any more, and those that are gone too early.
 #include "tests/study/study_testing.hpp"
 
-#include "study/run_lock.hpp"
-#include "study/study_run.hpp"
+#include "study/ledger/run_lock.hpp"
+#include "study/run/study_run.hpp"
 #include "xfer/study/checkpoints.hpp"
 
 #include <gtest/gtest.h>

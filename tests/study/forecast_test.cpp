@@ -2,7 +2,7 @@
 // What a plan says it will take, against what the study then takes.
 #include "tests/study/study_testing.hpp"
 
-#include "study/detectable.hpp"
+#include "study/plan/detectable.hpp"
 #include "xfer/study/forecast.hpp"
 #include "xfer/study/plan.hpp"
 

@@ -2,7 +2,7 @@
 // Held-out items, other wordings and other domains: from the study file to the result.
 #include "tests/study/study_testing.hpp"
 
-#include "study/protocol.hpp"
+#include "study/plan/protocol.hpp"
 #include "xfer/study/forecast.hpp"
 #include "xfer/study/plan.hpp"
 

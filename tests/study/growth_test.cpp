@@ -3,7 +3,7 @@
 // simulated. XFER_GROWTH=domains,items[,domains,items...] runs other sizes and prints the curve.
 #include "tests/study/study_testing.hpp"
 
-#include "study/study_run.hpp"
+#include "study/run/study_run.hpp"
 #include "xfer/run_blocking.hpp"
 #include "xfer/study/status.hpp"
 

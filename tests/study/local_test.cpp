@@ -2,7 +2,7 @@
 // Studies on the embedded engine, with a random model of a few thousand weights.
 #include "tests/study/study_testing.hpp"
 
-#include "study/study_run.hpp"
+#include "study/run/study_run.hpp"
 #include "xfer/engine/model.hpp"
 #include "xfer/study/runner.hpp"
 

@@ -2,8 +2,8 @@
 // Reinforcement learning in studies: rewards, controls, interruption.
 #include "tests/study/study_testing.hpp"
 
-#include "study/sqlite.hpp"
-#include "study/study_run.hpp"
+#include "study/ledger/sqlite.hpp"
+#include "study/run/study_run.hpp"
 
 #include <gtest/gtest.h>
 

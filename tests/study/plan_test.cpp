@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/study/study_testing.hpp"
 
-#include "study/index_stream.hpp"
-#include "study/protocol.hpp"
-#include "study/training_data.hpp"
+#include "study/plan/index_stream.hpp"
+#include "study/plan/protocol.hpp"
+#include "study/plan/training_data.hpp"
 #include "xfer/study/plan.hpp"
 
 #include <gtest/gtest.h>

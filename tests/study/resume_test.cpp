@@ -2,7 +2,7 @@
 // A study that is stopped, killed or out of space goes on where it was and ends with the same bits.
 #include "tests/study/study_testing.hpp"
 
-#include "study/study_run.hpp"
+#include "study/run/study_run.hpp"
 #include "xfer/study/runner.hpp"
 
 #include <gtest/gtest.h>

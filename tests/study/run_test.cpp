@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/study/study_testing.hpp"
 
-#include "study/utf8.hpp"
+#include "study/spec/utf8.hpp"
 #include "xfer/study/runner.hpp"
 
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 // Legs side by side: the same results, each after its parent, and an end when one fails.
 #include "tests/study/study_testing.hpp"
 
-#include "study/schedule.hpp"
+#include "study/run/schedule.hpp"
 #include "xfer/study/runner.hpp"
 
 #include <boost/asio/co_spawn.hpp>

@@ -2,7 +2,7 @@
 // How answers are read: strictly and leniently, by choosing among options, and again later.
 #include "tests/study/study_testing.hpp"
 
-#include "study/protocol.hpp"
+#include "study/plan/protocol.hpp"
 #include "xfer/run_blocking.hpp"
 #include "xfer/study/adapters.hpp"
 #include "xfer/study/regrade.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/study/study_testing.hpp"
 
-#include "study/spec_fields.hpp"
+#include "study/spec/spec_fields.hpp"
 #include "xfer/study/model_names.hpp"
 #include "xfer/study/presets.hpp"
 

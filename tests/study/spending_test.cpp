@@ -2,9 +2,9 @@
 // Calls that cost money: limits hold whatever happens, and what was paid for is kept.
 #include "tests/study/study_testing.hpp"
 
-#include "study/metered.hpp"
-#include "study/study_run.hpp"
-#include "study/workers.hpp"
+#include "study/backends/metered.hpp"
+#include "study/run/study_run.hpp"
+#include "study/run/workers.hpp"
 
 #include "xfer/run_blocking.hpp"
 

@@ -2,7 +2,7 @@
 // What another process can see of a run.
 #include "tests/study/study_testing.hpp"
 
-#include "study/surroundings.hpp"
+#include "study/ledger/surroundings.hpp"
 #include "xfer/study/status.hpp"
 
 #include <gtest/gtest.h>
