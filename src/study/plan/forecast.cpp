@@ -18,8 +18,8 @@ namespace xfer::study {
 namespace {
 
 /// Multiply-adds of a forward pass that one core does in an hour, seen on training and testing of
-/// the small embedded model; machines differ by more than the range around it.
-constexpr double multiply_adds_per_core_hour = 3.0e13;
+/// the embedded models: between a machine with AVX2 (5e13) and one with AVX-512 (8e13).
+constexpr double multiply_adds_per_core_hour = 6.0e13;
 constexpr double machine_factor = 2.0;
 /// Answers of an untrained or reinforced model, against the reference's length.
 constexpr double short_answer = 0.5;

@@ -21,6 +21,8 @@ namespace {
 /// token by token. Only estimates of time depend on them.
 constexpr double training_cost = 3.0;
 constexpr double sampling_cost = 3.0;
+/// Of a step's answers, those in groups whose rewards differ: the others are not trained on.
+constexpr double telling_share = 0.5;
 constexpr std::size_t probe_examples = 16;
 
 /// Where a model state is tested.
@@ -216,8 +218,8 @@ private:
     }
     if (leg.learning == Learning::supervised)
       return training_cost * spec_.batch_size * (prompt + answer);
-    return spec_.rl.problems * (prompt + spec_.rl.group_size * (sampling_cost * answer +
-                                                                training_cost * (prompt + answer)));
+    const double trained = telling_share * training_cost * (prompt + answer);
+    return spec_.rl.problems * (prompt + spec_.rl.group_size * (sampling_cost * answer + trained));
   }
 
   std::string supervised_key(const PlannedLeg& leg) const {

@@ -71,17 +71,12 @@ StudySpec full_matrix() {
 StudySpec programme() {
   StudySpec spec = main_study();
   spec.name = "programme";
-  spec.conditions = {Condition::baseline, Condition::transfer, Condition::direct,
-                     Condition::sequential, Condition::joint};
   spec.models = {"embedded:small", "embedded:large"};
   spec.ablation.examples = {32, 128, 512};
   spec.seeds = {0};
-  spec.steps = 30;
-  // Few answers a step, so that there can be steps enough for the reward to rise.
-  spec.rl.steps = 10;
-  spec.rl.problems = 4;
-  spec.rl.learning_rate = 3e-3;
-  spec.items = 60;
+  spec.steps = 40;
+  spec.rl.steps = 12;
+  spec.items = 120;
   return spec;
 }
 
