@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grade/answers/expression.hpp"
 #include "grade/answers/final_answer.hpp"
+#include "grade/extra_fields.hpp"
 #include "grade/graders.hpp"
 #include "xfer/error.hpp"
 
@@ -13,10 +14,6 @@ namespace xfer::grade {
 namespace {
 
 using nlohmann::json;
-
-[[noreturn]] void refuse(const Example& example, const std::string& what) {
-  throw Error(Errc::bad_data, "grader code_expression: example '" + example.id + "': " + what);
-}
 
 bool is_int64(const json& value) {
   if (value.is_number_unsigned())
@@ -32,25 +29,29 @@ struct Point {
 
 json parse_field(const Example& example, const std::string& field) {
   const auto found = example.extra.find(field);
-  if (found == example.extra.end()) refuse(example, "field '" + field + "' is missing");
+  if (found == example.extra.end())
+    refuse("code_expression", example, "field '" + field + "' is missing");
   json value = json::parse(found->second, nullptr, false);
   if (!value.is_array() || value.empty())
-    refuse(example, "field '" + field + "' must be a JSON array with at least one element");
+    refuse("code_expression", example,
+           "field '" + field + "' must be a JSON array with at least one element");
   return value;
 }
 
 std::vector<Point> read_points(const Example& example) {
   const json names = parse_field(example, "variables");
   for (const json& name : names)
-    if (!name.is_string()) refuse(example, "field 'variables' must hold names");
+    if (!name.is_string()) refuse("code_expression", example, "field 'variables' must hold names");
   std::vector<Point> points;
   for (const json& row : parse_field(example, "points")) {
     if (!row.is_array() || row.size() != names.size() + 1)
-      refuse(example, "each of 'points' must hold one integer per variable and the value (" +
-                          std::to_string(names.size() + 1) + " integers)");
+      refuse("code_expression", example,
+             "each of 'points' must hold one integer per variable and the value (" +
+                 std::to_string(names.size() + 1) + " integers)");
     Point point;
     for (const json& number : row)
-      if (!is_int64(number)) refuse(example, "'points' must hold 64-bit integers");
+      if (!is_int64(number))
+        refuse("code_expression", example, "'points' must hold 64-bit integers");
     for (std::size_t i = 0; i < names.size(); ++i)
       point.variables.push_back({names[i].get<std::string>(), row[i].get<std::int64_t>()});
     point.value = row.back().get<std::int64_t>();

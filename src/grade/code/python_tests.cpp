@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "grade/answers/final_answer.hpp"
 #include "grade/code/python_code.hpp"
+#include "grade/extra_fields.hpp"
 #include "grade/graders.hpp"
 #include "xfer/error.hpp"
 #include "xfer/grade/sandbox.hpp"
@@ -10,10 +11,6 @@
 namespace xfer::grade {
 namespace {
 
-[[noreturn]] void refuse(const Example& example, const std::string& what) {
-  throw Error(Errc::bad_data, "grader python_tests: example '" + example.id + "': " + what);
-}
-
 /// What runs after the answer: the set-up code, if any, then each test.
 std::vector<std::string> read_checks(const Example& example) {
   std::vector<std::string> checks;
@@ -21,12 +18,13 @@ std::vector<std::string> read_checks(const Example& example) {
       setup != example.extra.end() && !trim(setup->second).empty())
     checks.push_back(setup->second);
   const auto field = example.extra.find("test_list");
-  if (field == example.extra.end()) refuse(example, "field 'test_list' is missing");
+  if (field == example.extra.end()) refuse("python_tests", example, "field 'test_list' is missing");
   const auto tests = nlohmann::json::parse(field->second, nullptr, false);
   if (!tests.is_array() || tests.empty())
-    refuse(example, "field 'test_list' must be a JSON array with at least one test");
+    refuse("python_tests", example,
+           "field 'test_list' must be a JSON array with at least one test");
   for (const auto& test : tests) {
-    if (!test.is_string()) refuse(example, "field 'test_list' must hold strings");
+    if (!test.is_string()) refuse("python_tests", example, "field 'test_list' must hold strings");
     checks.push_back(test.get<std::string>());
   }
   return checks;

@@ -12,7 +12,7 @@
 namespace xfer::grade {
 namespace {
 
-using Kind = MathTokenKind;
+using TokenKind = MathTokenKind;
 template <class Words>
 bool among(const Words& words, std::string_view word) noexcept {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -34,11 +34,11 @@ private:
   }
   std::string_view rest() const noexcept { return text_.substr(at_); }
 
-  void add(Kind kind, std::string text) {
+  void add(TokenKind kind, std::string text) {
     tokens_.push_back({kind, std::move(text), space_});
     space_ = false;
   }
-  void add_sign(char c) { add(Kind::sign, std::string(1, c)); }
+  void add_sign(char c) { add(TokenKind::sign, std::string(1, c)); }
 
   bool step() {
     const char c = peek();
@@ -117,7 +117,7 @@ private:
   }
 
   bool prime() {
-    if (tokens_.empty() || tokens_.back().kind != Kind::symbol) return false;
+    if (tokens_.empty() || tokens_.back().kind != TokenKind::symbol) return false;
     tokens_.back().text += '\'';
     return true;
   }
@@ -144,7 +144,7 @@ private:
       }
     }
     if (digits.find('.') != std::string::npos && to_lower(peek()) == 'e') digits += exponent();
-    add(Kind::number, std::move(digits));
+    add(TokenKind::number, std::move(digits));
     return true;
   }
 
@@ -197,14 +197,14 @@ private:
       if (!rest().starts_with(bytes)) continue;
       at_ += bytes.size();
       if (name == "pi") {
-        add(Kind::constant, "pi");
+        add(TokenKind::constant, "pi");
       } else if (name == "sqrt") {
-        add(Kind::command, "sqrt");
+        add(TokenKind::command, "sqrt");
       } else if (name[0] == '^') {
         add_sign('^');
-        add(Kind::number, std::string(name.substr(1)));
+        add(TokenKind::number, std::string(name.substr(1)));
       } else {
-        add(Kind::symbol, std::string(name));
+        add(TokenKind::symbol, std::string(name));
       }
       return true;
     }
@@ -224,19 +224,19 @@ private:
       return true;
     }
     if (low == "pi") {
-      add(Kind::constant, "pi");
+      add(TokenKind::constant, "pi");
     } else if (low == "infinity" || low == "inf" || low == "infty" || run == "oo") {
-      add(Kind::symbol, "inf");
+      add(TokenKind::symbol, "inf");
     } else if (low == "percent") {
       add_sign('%');
     } else if (low == "degrees" || low == "degree") {
       add_sign('o');
     } else if (run == "sqrt") {
-      add(Kind::command, "sqrt");
+      add(TokenKind::command, "sqrt");
     } else if (is_math_function(run)) {
-      add(Kind::command, run);
+      add(TokenKind::command, run);
     } else if (run.size() >= 2 && behind_value() && (run.size() >= 4 || among(short_units, run))) {
-      add(Kind::word, low);
+      add(TokenKind::word, low);
     } else if (run.size() == 1) {
       add_letter(run[0]);
     } else if (run == "U") {
@@ -252,7 +252,7 @@ private:
     for (std::size_t n = std::min<std::size_t>(run.size() - 1, 6); n >= 2; --n)
       if (const std::string tail = run.substr(run.size() - n); is_math_function(tail)) {
         for (const char c : run.substr(0, run.size() - n)) add_letter(c);
-        add(Kind::command, tail);
+        add(TokenKind::command, tail);
         return;
       }
     for (const char c : run) add_letter(c);
@@ -260,16 +260,16 @@ private:
 
   void add_letter(char c) {
     if (c == 'e' || c == 'i')
-      add(Kind::constant, std::string(1, c));
+      add(TokenKind::constant, std::string(1, c));
     else
-      add(Kind::symbol, std::string(1, c));
+      add(TokenKind::symbol, std::string(1, c));
   }
 
   bool behind_value() const {
     if (tokens_.empty()) return false;
     const MathToken& last = tokens_.back();
-    return last.kind == Kind::number || last.kind == Kind::word || last.is('}') || last.is(')') ||
-           last.kind == Kind::constant;
+    return last.kind == TokenKind::number || last.kind == TokenKind::word || last.is('}') ||
+           last.is(')') || last.kind == TokenKind::constant;
   }
 
   bool command() {
@@ -284,25 +284,25 @@ private:
       return text(name);
     if (name == "begin" || name == "end") return environment(name);
     if (name == "frac" || name == "dfrac" || name == "tfrac" || name == "cfrac") {
-      add(Kind::command, "frac");
+      add(TokenKind::command, "frac");
     } else if (name == "binom" || name == "dbinom" || name == "tbinom") {
-      add(Kind::command, "binom");
+      add(TokenKind::command, "binom");
     } else if (name == "sqrt" || is_math_function(name)) {
-      add(Kind::command, std::string(name));
+      add(TokenKind::command, std::string(name));
     } else if (name == "pi") {
-      add(Kind::constant, "pi");
+      add(TokenKind::constant, "pi");
     } else if (name == "infty") {
-      add(Kind::symbol, "inf");
+      add(TokenKind::symbol, "inf");
     } else if (name == "emptyset" || name == "varnothing") {
       add_sign('S');
       add_sign('T');
     } else if (name == "lfloor" || name == "lceil") {
-      add(Kind::command, name == "lfloor" ? "floor" : "ceil");
+      add(TokenKind::command, name == "lfloor" ? "floor" : "ceil");
       add_sign('(');
     } else if (name == "rfloor" || name == "rceil") {
       add_sign(')');
     } else if (among(greek_letters, name)) {
-      add(Kind::symbol, std::string(name));
+      add(TokenKind::symbol, std::string(name));
     } else if (!among(ignored_commands, name)) {
       for (const auto& [word, sign] : command_signs)
         if (word == name) {
@@ -376,7 +376,7 @@ private:
     if (low == "and" || low == "or" || low == ", and" || low == ",") {
       add_sign(',');
     } else if (is_math_function(content)) {
-      add(Kind::command, std::string(content));
+      add(TokenKind::command, std::string(content));
     } else if (low == "degrees" || low == "degree") {
       add_sign('o');
     } else if (content.size() == 1 && is_letter(content[0])) {
@@ -385,7 +385,7 @@ private:
       if (auto inner = Lexer(content).run())
         for (MathToken& token : *inner) tokens_.push_back(std::move(token));
     } else {
-      add(Kind::word, low);
+      add(TokenKind::word, low);
     }
     return true;
   }
@@ -395,7 +395,7 @@ private:
     if (!inside || !among(matrix_environments, *inside)) return false;
     if (command_name == "begin" && *inside == "array") braces();  // its column format
     depth_ += command_name == "begin" ? 1 : -1;
-    add(Kind::command, std::string(command_name));
+    add(TokenKind::command, std::string(command_name));
     return true;
   }
 

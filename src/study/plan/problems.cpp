@@ -10,7 +10,7 @@ namespace xfer::study {
 namespace {
 
 /// Over-long problems in a row before the limit is called wrong.
-constexpr int skips_in_a_row_max = 64;
+constexpr int skipped_problems_max = 64;
 
 }  // namespace
 
@@ -52,7 +52,7 @@ Problem Problems::draw(std::size_t place, std::uint64_t position, int& skipped) 
   const Source& source = sources_[place];
   const auto answer = static_cast<std::size_t>(source.protocol.max_answer_tokens());
   Rng again = Rng(seed_, "replacement").fork(source.stream).fork(position);
-  for (int attempt = 0; attempt < skips_in_a_row_max; ++attempt) {
+  for (int attempt = 0; attempt < skipped_problems_max; ++attempt) {
     const std::uint64_t index = source.order.at(attempt == 0 ? position : again.below(source.size));
     Problem problem;
     problem.place = place;
@@ -64,7 +64,7 @@ Problem Problems::draw(std::size_t place, std::uint64_t position, int& skipped) 
   }
   throw Error(Errc::invalid_argument,
               "study: train.max_sequence_tokens is too small: " +
-                  std::to_string(skips_in_a_row_max) + " problems of domain " +
+                  std::to_string(skipped_problems_max) + " problems of domain " +
                   source.protocol.domain().name + " in a row leave no room for an answer of " +
                   std::to_string(answer) + " tokens (eval.max_answer_tokens) within " +
                   std::to_string(sequence_tokens_max_) + " tokens");
