@@ -281,6 +281,7 @@ void bind_result(py::module_& module) {
       .def("to_text", &report::to_text, "width"_a = 100, py::call_guard<py::gil_scoped_release>())
       .def("write", &report::write_report, "folder"_a, py::call_guard<py::gil_scoped_release>(),
            "Writes report.json, report.md and report.html into the folder.");
+  module.def("page_css", &report::page_css, "The style sheet of reports, for pages beside them.");
 }
 
 /// What another grading changed, as dicts.

@@ -225,6 +225,8 @@ std::string to_json(const Report& report);
 std::string to_markdown(const Report& report);
 /// One self-contained page: no outside files, light and dark, charts as inline SVG.
 std::string to_html(const Report& report);
+/// The style sheet of `to_html`, for pages that stand beside it.
+std::string page_css();
 /// The table alone, for terminals (plain text, at most `width` columns, at least 40).
 std::string to_text(const Report& report, int width = 100);
 /// The five-condition chart of a cell, and its learning curves, as SVG for notebooks.

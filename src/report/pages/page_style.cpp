@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/pages/page_style.hpp"
 
+#include "xfer/report/report.hpp"
+
 namespace xfer::report {
 
 const std::string_view page_style = R"css(
@@ -125,5 +127,7 @@ dd { margin: .1rem 0 0; max-width: 46rem; }
   a { color: inherit; text-decoration: none; }
 }
 )css";
+
+std::string page_css() { return std::string(page_style); }
 
 }  // namespace xfer::report
