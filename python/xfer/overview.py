@@ -252,7 +252,7 @@ def _table(caption: str, kind: str, head: list[str], rows: str) -> str:
     columns = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
     return (
         f'<div class="table" role="region" tabindex="0" aria-label="{escape(caption, True)}">'
-        f'<table class="{kind}"><caption><span>{escape(caption)}</span></caption>'
+        f'<table role="table" class="{kind}"><caption><span>{escape(caption)}</span></caption>'
         f"<thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 

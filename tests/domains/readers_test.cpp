@@ -209,6 +209,25 @@ TEST_F(Readers, bioasq_of_every_type_and_year) {
             R"([["a","b"]])");
 }
 
+TEST_F(Readers, bioasq_with_a_file_per_type) {
+  const auto row = [](const std::string& type, const json& answer) {
+    return json{{"question", "Q?"},   {"type", type},
+                {"answer", answer},   {"ideal_answer", "['An ideal answer.']"},
+                {"documents", {"u"}}, {"snippets", {{{"text", "Snippet."}}, "Another."}}};
+  };
+  const auto gold = [&](const json& answer, const std::string& type) {
+    return first("list.jsonl", {row(type, answer)}, "bioasq", Split::train).extra.at("gold");
+  };
+  const Example yes = first("yesno.jsonl", {row("yesno", "yes")}, "bioasq", Split::train);
+  EXPECT_EQ(yes.answer, "yes");
+  EXPECT_EQ(yes.question, "Context: Snippet.\nAnother.\nQuestion: Q?");
+  EXPECT_EQ(gold("['a', \"b's\"]", "factoid"), R"([["a","b's"]])");
+  EXPECT_EQ(gold("[['a', 'b'], ['c']]", "list"), R"([["a","b"],["c"]])");
+  EXPECT_EQ(gold(R"([["a", "b"], ["c"]])", "list"), R"([["a","b"],["c"]])");
+  EXPECT_EQ(gold("[18F]FDG", "factoid"), R"([["[18F]FDG"]])");
+  EXPECT_EQ(gold(json::array({json::array({"a"})}), "list"), R"([["a"]])");
+}
+
 TEST_F(Readers, chemqa_choices_are_lists_written_as_text) {
   const auto row = [](const std::string& id, const json& choices, const std::string& question) {
     return json{{"question", question},

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import xfer
 from xfer import importers
+from xfer.overview import Overview
 
 DOMAINS = ("biology", "chemistry", "contract law")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -126,6 +127,35 @@ class Page(HTMLParser):
             self.charts[-1]["text"] += data
 
 
+def overview(result: xfer.Result) -> Overview:
+    return Overview("two <parts>", [("first & only", result), ("second", result)])
+
+
+def test_the_parts_are_side_by_side(result: xfer.Result) -> None:
+    both = overview(result)
+    gains = both.gains()
+    assert len(gains) == 2 * len(both.rows()) > 2
+    one = next(cell for cell in result.matrices[0].accuracy if cell.verdict == "gain")
+    assert one.gain is not None
+    shown = f"+{100 * one.gain.value:.1f}"
+    for text in (both.to_html(), both.to_markdown(), both.to_text()):
+        assert shown in text and "▲" in text and both.headline() in text
+    page = both.to_html()
+    assert "two &lt;parts&gt;" in page and "first &amp; only/report.html" in page
+    for answer in result.hypotheses:
+        assert f"{answer.id}. " in page
+    assert "gains" in both.headline() and "in accuracy" in both.headline()
+
+
+def test_the_page_of_parts_is_sound_for_a_screen_reader(result: xfer.Result) -> None:
+    page = Page(overview(result).to_html())
+    assert page.headings[0] == 1 and page.headings.count(1) == 1
+    for table in page.tables:
+        assert table["caption"].strip() and table["role"] == "table", table
+        assert table["heads"] == table["scopes"] > 0, table
+    assert all(region.get("aria-label") for region in page.regions)
+
+
 def test_the_page_is_sound_for_a_screen_reader(result: xfer.Result) -> None:
     page = Page(result.to_html())
     assert page.headings[0] == 1 and page.headings.count(1) == 1
@@ -167,9 +197,13 @@ document.title = JSON.stringify({
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 @pytest.mark.parametrize("width", [390, 1440])
-def test_nothing_sticks_out_of_the_page(result: xfer.Result, tmp_path: Path, width: int) -> None:
+@pytest.mark.parametrize("of", ["one study", "parts"])
+def test_nothing_sticks_out_of_the_page(
+    result: xfer.Result, tmp_path: Path, of: str, width: int
+) -> None:
     assert CHROMIUM is not None
-    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", result.to_html())
+    text = result.to_html() if of == "one study" else overview(result).to_html()
+    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
     framed = tmp_path / "page.html"
     framed.write_text(page.replace("</body>", MEASURE + "</body>"), encoding="utf-8")
     dumped = subprocess.run(

@@ -16,6 +16,26 @@ using Synonyms = std::vector<std::string>;
 
 constexpr std::array types = {"yesno", "factoid", "list", "summary"};
 
+/// A list of texts, or of lists of texts, that was written out as text; null when it is neither,
+/// such as an answer that begins with a bracket.
+json written_list(const std::string& text) {
+  const std::string inside = trimmed(text);
+  if (!inside.starts_with("[") || !inside.ends_with("]")) return nullptr;
+  if (!inside.starts_with("[[")) {
+    const std::vector<std::string> flat = parse_list(inside);
+    return flat.empty() ? json(nullptr) : json(flat);
+  }
+  json nested = json::array();
+  std::string rest = inside.substr(1, inside.size() - 2);
+  for (std::size_t end = rest.find(']'); end != std::string::npos; end = rest.find(']')) {
+    const std::vector<std::string> one = parse_list(rest.substr(0, end + 1));
+    if (one.empty()) return nullptr;
+    nested.push_back(one);
+    rest = rest.substr(std::min(rest.size(), rest.find_first_not_of(", \n", end + 1)));
+  }
+  return rest.empty() ? nested : json(nullptr);
+}
+
 /// A text, a list of texts, or a list of lists of texts: what the years' files have in turn. Each
 /// text of a flat list is an entity of its own when `flat_is_entities`, else a synonym.
 std::vector<Synonyms> entities(const Record& record, std::string_view field,
@@ -24,8 +44,10 @@ std::vector<Synonyms> entities(const Record& record, std::string_view field,
     record.refuse(field, "must be a text, a list of texts or a list of lists of texts",
                   found.type_name());
   };
-  const json& value = record.object().at(std::string(field));
+  json value = record.object().at(std::string(field));
   std::vector<Synonyms> all;
+  if (value.is_string())
+    if (json list = written_list(value.get<std::string>()); !list.is_null()) value = list;
   if (value.is_string()) return {{trimmed(value.get<std::string>())}};
   if (!value.is_array()) refuse(value);
   for (const json& entry : value) {
@@ -123,6 +145,27 @@ Reading read_bigbio(const Record& record) {
   return make(record, std::move(example), type, "answer");
 }
 
+/// A later release in which each type is a file: the questions' names are BigBio's, the rest is
+/// BioASQ's, and answers may be printed lists.
+Reading read_by_type(const Record& record) {
+  const std::string type = type_of(record);
+  Example example;
+  example.id = record.has("id") ? record.text("id") : "";
+  example.kind = type;
+  const std::string body = trimmed(record.text("question"));
+  need_content(record, "question", body);
+  std::vector<std::string> snippets;
+  if (record.is_array("snippets"))
+    for (const json& snippet : record.object().at("snippets")) {
+      if (snippet.is_string()) snippets.push_back(trimmed(snippet.get<std::string>()));
+      if (snippet.is_object() && snippet.contains("text") && snippet["text"].is_string())
+        snippets.push_back(trimmed(snippet["text"].get<std::string>()));
+    }
+  example.question =
+      (snippets.empty() ? "" : "Context: " + joined(snippets, "\n") + "\n") + "Question: " + body;
+  return make(record, std::move(example), type, record.has("answer") ? "answer" : "exact_answer");
+}
+
 /// The yes-no part of the seventh year: the snippets are one text.
 Reading read_blurb(const Record& record) {
   Example example;
@@ -166,6 +209,13 @@ std::vector<Form> bioasq_forms() {
                     r.is_array("answer");
            },
            bioasq_rows<read_bigbio>},
+          {"bioasq", "one file per type, with question, type, answer, snippets",
+           [](const Record& r, const std::filesystem::path&) {
+             return r.is_text("question") && r.is_text("type") &&
+                    type_known(r.text_or_empty("type")) && !r.has("context") &&
+                    (r.has("answer") || r.has("exact_answer") || r.has("ideal_answer"));
+           },
+           bioasq_rows<read_by_type>},
           {"bioasq", "BLURB",
            [](const Record& r, const std::filesystem::path&) {
              return is_blurb(r) && !is_pubmed_id(r.text_or_number("id"));

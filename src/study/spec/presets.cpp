@@ -74,6 +74,7 @@ StudySpec programme() {
   spec.models = {"embedded:small", "embedded:large"};
   spec.ablation.examples = {32, 128, 512};
   spec.seeds = {0};
+  spec.match = "steps";  // or H4 could not tell order from more training
   spec.steps = 40;
   spec.rl.steps = 12;
   spec.items = 120;
