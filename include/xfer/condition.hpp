@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer {
 
 /// The five conditions of a transfer study and the controls that guard its conclusions.
@@ -182,3 +183,4 @@ inline std::vector<Stage> stages(Condition condition, Method method = Method::sl
 }
 
 }  // namespace xfer
+#pragma GCC visibility pop

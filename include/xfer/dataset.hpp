@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer {
 
 /// Which side of the fence an example is on. `heldout` is harder than `test` and never trained on.
@@ -92,3 +93,4 @@ private:
 };
 
 }  // namespace xfer
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#pragma GCC visibility push(default)
 namespace xfer {
 
 /// What went wrong, in terms a caller can act on. Written to ledgers: append only.
@@ -84,3 +85,4 @@ private:
 };
 
 }  // namespace xfer
+#pragma GCC visibility pop

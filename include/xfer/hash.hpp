@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace xfer {
 
 /// Incremental SHA-256.
@@ -157,3 +158,4 @@ private:
 };
 
 }  // namespace xfer
+#pragma GCC visibility pop

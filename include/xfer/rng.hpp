@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#pragma GCC visibility push(default)
 namespace xfer {
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
@@ -116,3 +117,4 @@ private:
 };
 
 }  // namespace xfer
+#pragma GCC visibility pop

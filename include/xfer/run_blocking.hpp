@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#pragma GCC visibility push(default)
 namespace xfer {
 
 /// Runs `work` on a private event loop in the calling thread and returns its result, or throws
@@ -38,3 +39,4 @@ T run_blocking(task<T> work) {
 }
 
 }  // namespace xfer
+#pragma GCC visibility pop

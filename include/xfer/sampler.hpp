@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer {
 
 /// Why a completion ended.
@@ -132,3 +133,4 @@ private:
 };
 
 }  // namespace xfer
+#pragma GCC visibility pop

@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#pragma GCC visibility push(default)
 namespace xfer {
 
 /// A call that may wait: `co_await` it, or hand it to `boost::asio::co_spawn`, or to `run_blocking`
@@ -12,3 +13,4 @@ template <class T>
 using task = boost::asio::awaitable<T>;
 
 }  // namespace xfer
+#pragma GCC visibility pop

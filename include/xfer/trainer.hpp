@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer {
 
 /// A dense float32 or int64 array in row-major order. An empty shape means 1-D.
@@ -284,3 +285,4 @@ private:
 };
 
 }  // namespace xfer
+#pragma GCC visibility pop

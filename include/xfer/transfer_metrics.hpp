@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#pragma GCC visibility push(default)
 namespace xfer {
 
 /// A number with its confidence interval (level stated by whoever computed it; 95 % by default).
@@ -85,3 +86,4 @@ struct TransferMetrics {
 };
 
 }  // namespace xfer
+#pragma GCC visibility pop

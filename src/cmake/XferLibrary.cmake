@@ -6,6 +6,8 @@ include(GNUInstallDirs)
 include(xfer-packages)
 set(XFER_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/xfer)
 set(XFER_TEMPLATES ${CMAKE_CURRENT_LIST_DIR})
+# Before 1.0 each minor version may change the binary interface; docs/install.md promises no more.
+set(XFER_ABI_VERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 
 find_program(XFER_CCACHE ccache)
 if(XFER_CCACHE AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -20,6 +22,8 @@ target_compile_options(xfer_flags INTERFACE
   # g++ 12 reports std::string + const char* falsely (GCC bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers>
+  # Calls within a library stay there, and can be inlined; clang does so anyway.
+  -fno-semantic-interposition
   # Same bits whatever the compiler would like to contract: kernels ask for FMA themselves.
   -ffp-contract=off)
 if(XFER_SANITIZE)
@@ -70,13 +74,19 @@ function(xfer_add_library room)
     endif()
   endforeach()
   if(arg_SOURCES)
-    # Always static: symbols are hidden, and what a shared library would export is not marked yet.
-    add_library(${target} STATIC ${arg_SOURCES})
+    # Static, or shared with BUILD_SHARED_LIBS; compiled alike for both.
+    add_library(${target} ${arg_SOURCES})
     set(scope PUBLIC)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:xfer_flags> ${arg_PRIVATE})
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON
-                          CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+                          CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+                          DEFINE_SYMBOL "" INSTALL_RPATH "$ORIGIN"
+                          VERSION ${PROJECT_VERSION} SOVERSION ${XFER_ABI_VERSION})
+    if(BUILD_SHARED_LIBS AND NOT XFER_SANITIZE)
+      # What another room does not export is found when the library is linked, not by its users.
+      target_link_options(${target} PRIVATE LINKER:--no-undefined)
+    endif()
     if(room IN_LIST XFER_LIGHT_ROOMS)
       target_compile_options(${target} PRIVATE ${XFER_LIGHT_OPTIONS})
     endif()
@@ -99,7 +109,8 @@ endfunction()
 # xfer_install_room(<room>): its library, headers, exported targets and pkg-config file.
 function(xfer_install_room room)
   install(TARGETS xfer_${room} EXPORT xfer-${room}-targets COMPONENT development
-          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT xfer-${room}-targets NAMESPACE xfer:: DESTINATION ${XFER_CMAKE_FOLDER}
           COMPONENT development)
   set(headers ${PROJECT_SOURCE_DIR}/include/xfer)
@@ -124,6 +135,11 @@ function(xfer_install_room room)
       string(APPEND pc_libs_private " -lstemmer")
     endif()
   endforeach()
+  if(BUILD_SHARED_LIBS)
+    # Linked into the library; a program that uses it needs none of them.
+    set(private "")
+    set(pc_libs_private "")
+  endif()
   list(JOIN requires " " pc_requires)
   list(JOIN private " " pc_private)
   set(pc_libs "")
@@ -152,11 +168,14 @@ function(xfer_install_package)
   endif()
 endfunction()
 
-# xfer_add_test(<room> SOURCES ... [LINK ...])
-# One GoogleTest executable test_<room>, its cases registered with ctest.
+# xfer_add_test(<room> [NAME <name>] SOURCES ... [LINK ...])
+# One GoogleTest executable test_<room>, or test_<name>, its cases registered with ctest.
 function(xfer_add_test room)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
-  set(target test_${room})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "NAME" "SOURCES;LINK")
+  if(NOT arg_NAME)
+    set(arg_NAME ${room})
+  endif()
+  set(target test_${arg_NAME})
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE xfer::${room} ${arg_LINK} xfer_flags GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 
 /// What an adapter_config.json says.
@@ -36,3 +37,4 @@ AdapterFileConfig read_adapter_config(const std::filesystem::path& folder);
 ParameterSet load_adapter(const std::filesystem::path& folder, const ModelConfig& model);
 
 }  // namespace xfer::engine
+#pragma GCC visibility pop

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 
 /// The adapter of one map, packed. Part i adds scale * B_i A_i x to its columns.
@@ -130,3 +131,4 @@ void linear_backward(ThreadPool& pool, int m, const float* x, std::int64_t ldx, 
                      bool accumulate_dx, LinearScratch& scratch);
 
 }  // namespace xfer::engine
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 
 #include <memory>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 
 /// `network` may be the model's own or a trained copy; `adapter` may be null.
@@ -16,3 +17,4 @@ std::shared_ptr<Sampler> make_sampler(std::shared_ptr<const Model> model,
                                       std::shared_ptr<const Adapter> adapter);
 
 }  // namespace xfer::engine
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 
 /// The linear maps of a layer, and the head.
@@ -107,3 +108,4 @@ private:
 };
 
 }  // namespace xfer::engine
+#pragma GCC visibility pop

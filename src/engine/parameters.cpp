@@ -9,7 +9,7 @@
 namespace xfer::engine {
 namespace {
 
-constexpr std::int64_t chunk = 16'384;
+constexpr std::int64_t update_elements = 16'384;
 
 struct Piece {
   std::size_t parameter;
@@ -20,8 +20,8 @@ struct Piece {
 std::vector<Piece> cut(const std::vector<Parameter>& parameters) {
   std::vector<Piece> pieces;
   for (std::size_t i = 0; i < parameters.size(); ++i)
-    for (std::int64_t at = 0; at < parameters[i].size(); at += chunk)
-      pieces.push_back({i, at, std::min(chunk, parameters[i].size() - at)});
+    for (std::int64_t at = 0; at < parameters[i].size(); at += update_elements)
+      pieces.push_back({i, at, std::min(update_elements, parameters[i].size() - at)});
   return pieces;
 }
 

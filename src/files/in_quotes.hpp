@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace xfer::files {
 
 /// The text in single quotes, as printable ASCII: other bytes become \xNN, and what is longer than
@@ -28,3 +29,4 @@ inline std::string in_quotes(std::string_view text) {
 }
 
 }  // namespace xfer::files
+#pragma GCC visibility pop

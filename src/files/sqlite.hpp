@@ -12,6 +12,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
+#pragma GCC visibility push(default)
 namespace xfer::files {
 
 class Sqlite;
@@ -86,3 +87,4 @@ private:
 };
 
 }  // namespace xfer::files
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::grade {
 
 /// Throws `bad_data`: this example cannot be judged by this grader.
@@ -26,3 +27,4 @@ std::vector<std::vector<std::string>> entity_list(std::string_view grader, const
                                                   const std::string& field);
 
 }  // namespace xfer::grade
+#pragma GCC visibility pop

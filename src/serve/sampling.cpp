@@ -3,6 +3,7 @@
 
 #include "engine/checkpoint.hpp"
 #include "engine/kernels/thread_pool.hpp"
+#include "engine/linear.hpp"
 #include "engine/local_sampler.hpp"
 #include "engine/network.hpp"
 #include "files/in_quotes.hpp"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is built into a fresh folder and uses it as programs of others would.
-#   cmake -D BUILD=<build folder> -D SOURCE=<project> -D WORK=<scratch folder> -P check.cmake
+#   cmake -D BUILD=<build folder> -D SOURCE=<project> -D WORK=<scratch folder> -D SHARED=<ON|OFF>
+#         -P check.cmake
 foreach(variable BUILD SOURCE WORK)
   if(NOT ${variable})
     message(FATAL_ERROR "-D ${variable}=... is missing")
@@ -36,17 +37,33 @@ endfunction()
 set(interval "0.820, 95% interval \\[0.692, 0.902\\]")
 set(probability "probability of \"he\" after \"t\": 0\\.[0-9]+")
 
-run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --component development)
+# Moved once it is there: nothing in it may hold its own place.
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first_prefix --component development)
+file(RENAME ${WORK}/first_prefix ${prefix})
+unset(ENV{LD_LIBRARY_PATH})
 
 build(statistics ${SOURCE}/tests/install/statistics)
 expect(${WORK}/statistics/consumer ${interval})
 
-build(examples ${SOURCE}/examples)
+set(without "")
+if(SHARED)
+  # What is linked into shared libraries is no business of their users, who need Boost's headers.
+  foreach(package OpenSSL Protobuf SQLite3 fmt ZLIB PkgConfig nlohmann_json Eigen3)
+    list(APPEND without -DCMAKE_DISABLE_FIND_PACKAGE_${package}=ON)
+  endforeach()
+endif()
+build(examples ${SOURCE}/examples ${without})
 expect(${WORK}/examples/example_statistics ${interval})
 expect(${WORK}/examples/example_own_sampler ${probability})
 
 build(subdirectory ${SOURCE}/tests/install/subdirectory)
 expect(${WORK}/subdirectory/consumer ${interval})
+build(subdirectory_shared ${SOURCE}/tests/install/subdirectory -DBUILD_SHARED_LIBS=ON)
+expect(${WORK}/subdirectory_shared/consumer ${interval})
+file(GLOB_RECURSE shared_library ${WORK}/subdirectory_shared/libxfer_stats.so)
+if(NOT shared_library)
+  message(FATAL_ERROR "BUILD_SHARED_LIBS made no shared library")
+endif()
 build(fetch_content ${SOURCE}/tests/install/fetch_content)
 expect(${WORK}/fetch_content/consumer ${probability})
 
@@ -54,8 +71,17 @@ find_program(pkg_config pkg-config REQUIRED)
 file(GLOB_RECURSE pc_file ${prefix}/xfer-stats.pc)
 cmake_path(GET pc_file PARENT_PATH pc_folder)
 set(ENV{PKG_CONFIG_PATH} ${pc_folder})
-run(${pkg_config} --define-prefix --cflags --libs --static xfer-stats)
+set(static --static)
+if(SHARED)
+  set(static "")
+endif()
+run(${pkg_config} --define-prefix --cflags --libs ${static} xfer-stats)
 string(STRIP "${output}" flags)
+if(SHARED)
+  run(${pkg_config} --define-prefix --variable=libdir xfer-stats)
+  string(STRIP "${output}" libdir)
+  string(APPEND flags " -Wl,-rpath,${libdir}")
+endif()
 separate_arguments(flags UNIX_COMMAND "${flags}")
 run(${COMPILER} -std=c++20 ${example} ${flags} -o ${WORK}/with_pkg_config)
 expect(${WORK}/with_pkg_config ${interval})

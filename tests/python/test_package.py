@@ -164,6 +164,13 @@ def test_the_package_is_typed_and_has_its_models() -> None:
         assert files.joinpath(name).is_file(), name
 
 
+@pytest.mark.skipif(shutil.which("nm") is None, reason="reads the module with nm")
+def test_the_extension_exports_its_initialisation_alone() -> None:
+    command = ["nm", "-D", "--defined-only", str(_native.__file__)]
+    table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert [line.split()[-1] for line in table.splitlines()] == ["PyInit__native"]
+
+
 def test_the_extras_are_there() -> None:
     try:
         extras = importlib.metadata.metadata("xfer").get_all("Provides-Extra") or []

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::domains {
 
 /// Where a dataset comes from, and whether it may be had.
@@ -69,3 +70,4 @@ const DatasetCard& dataset_card(std::string_view name);
 std::string_view domain_of_dataset(std::string_view name);
 
 }  // namespace xfer::domains
+#pragma GCC visibility pop

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::domains {
 
 /// Rows that were written to JSON Lines from another format (e.g. Parquet); messages and ids name
@@ -107,3 +108,4 @@ DataReport check_data(const std::filesystem::path& path, const ReadOptions& opti
 DataReport check_rows(const std::vector<RowsFile>& files, const ReadOptions& options = {});
 
 }  // namespace xfer::domains
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::domains {
 
 /// One way of asking: `before` + question + `after`, the answer follows. Renderer-neutral.
@@ -64,3 +65,4 @@ struct ReadOptions {
 Domain domain_from_file(const std::filesystem::path& path, const ReadOptions& options = {});
 
 }  // namespace xfer::domains
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::domains {
 
 /// A dataset in a mixture, and its share of it.
@@ -24,3 +25,4 @@ struct MixturePart {
 Domain mixed_domain(const std::string& name, const std::vector<MixturePart>& parts);
 
 }  // namespace xfer::domains
+#pragma GCC visibility pop

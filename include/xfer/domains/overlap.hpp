@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::domains {
 
 /// How a test item was found in training text, from the strongest to the weakest.
@@ -77,3 +78,4 @@ std::vector<OverlapCell> find_overlap(const std::vector<OverlapSet>& train,
 Domain without_items(const Domain& domain, Split split, const std::vector<std::string>& ids);
 
 }  // namespace xfer::domains
+#pragma GCC visibility pop

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#pragma GCC visibility push(default)
 namespace xfer::domains {
 
 /// `base`: the kinds and number ranges that the domains call basic. `anneal`: one document in five
@@ -28,3 +29,4 @@ PretrainingDocument pretraining_document(std::uint64_t seed, std::uint64_t index
                                          PretrainingPhase phase = PretrainingPhase::base);
 
 }  // namespace xfer::domains
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 #include <memory>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 
 /// One row of features for each sequence, row-major.
@@ -65,3 +66,4 @@ std::vector<double> adapter_products(const Model& model,
                                      const std::vector<std::filesystem::path>& folders);
 
 }  // namespace xfer::engine
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 
 /// A LoRA adapter on `model` (or all weights, when `lora.rank` is 0), trained on this machine.
@@ -24,3 +25,4 @@ std::shared_ptr<Sampler> make_local_sampler(std::shared_ptr<const Model> model,
                                             const std::filesystem::path& adapter_folder);
 
 }  // namespace xfer::engine
+#pragma GCC visibility pop

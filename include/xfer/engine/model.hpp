@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 
 /// Frequency scaling of rotary embeddings; factor 1 means none. Llama-3's rule, or with `linear`
@@ -168,3 +169,4 @@ private:
 std::string_view engine_version() noexcept;
 
 }  // namespace xfer::engine
+#pragma GCC visibility pop

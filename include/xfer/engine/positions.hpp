@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 
 struct Adapter;
@@ -58,3 +59,4 @@ task<PositionAnswer> look_at_positions(std::shared_ptr<const Model> model,
                                        std::shared_ptr<const Adapter> adapter, PositionQuery query);
 
 }  // namespace xfer::engine
+#pragma GCC visibility pop

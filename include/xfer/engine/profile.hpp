@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 
 /// Kinds of work, by what limits them.
@@ -49,3 +50,4 @@ struct Profile {
 };
 
 }  // namespace xfer::engine
+#pragma GCC visibility pop

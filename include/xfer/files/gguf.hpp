@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::files {
 
 /// Type numbers as they stand in the file. Others than these are refused by name.
@@ -105,3 +106,4 @@ private:
 void dequantize(GgmlType type, std::span<const std::byte> bytes, std::span<float> out);
 
 }  // namespace xfer::files
+#pragma GCC visibility pop

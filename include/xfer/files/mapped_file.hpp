@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::files {
 
 /// The bytes of a file, read-only. The bytes live as long as any copy of this object. While it
@@ -48,3 +49,4 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::by
 void write_atomically(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace xfer::files
+#pragma GCC visibility pop

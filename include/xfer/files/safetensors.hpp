@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::files {
 
 /// The element types that are read and written; files with others are refused by name.
@@ -69,3 +70,4 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Tens
                        const std::map<std::string, std::string>& metadata);
 
 }  // namespace xfer::files
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::grade {
 
 /// How an answer fared. A wrong answer is an outcome, not an error; a grader that cannot do its
@@ -53,3 +54,4 @@ protected:
 };
 
 }  // namespace xfer::grade
+#pragma GCC visibility pop

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace xfer::grade {
 
 /// Whether two answers, in LaTeX or plain, mean the same: numbers (fractions, mixed numbers,
@@ -21,3 +22,4 @@ namespace xfer::grade {
 bool math_equal(std::string_view first, std::string_view second);
 
 }  // namespace xfer::grade
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::grade {
 
 /// How the log-probabilities of options are compared, named as in lm-evaluation-harness.
@@ -63,3 +64,4 @@ struct ListScores {
 ListScores list_scores(const EntityAnswers& entities);
 
 }  // namespace xfer::grade
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::grade {
 
 /// What a program may use. Beyond it the program is stopped, and the run says so.
@@ -78,3 +79,4 @@ private:
 };
 
 }  // namespace xfer::grade
+#pragma GCC visibility pop

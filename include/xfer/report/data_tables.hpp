@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::report {
 
 /// Nothing where a number is undefined; the reason is in a column of its own.
@@ -38,3 +39,4 @@ void write_tables(const Report& report, const std::filesystem::path& folder);
 std::string to_latex(const Report& report);
 
 }  // namespace xfer::report
+#pragma GCC visibility pop

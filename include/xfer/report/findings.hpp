@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::report {
 
 /// What training on a domain gains on the domain itself: the diagonal of the matrix. Its interval
@@ -123,3 +124,4 @@ struct Recommendation {
 };
 
 }  // namespace xfer::report
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::report {
 
 /// One answer's score.
@@ -58,3 +59,4 @@ study::StudyResult result_of_scores(const std::vector<ScoreRow>& rows,
                                     const ImportedStudy& about = {});
 
 }  // namespace xfer::report
+#pragma GCC visibility pop

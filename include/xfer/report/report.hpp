@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::report {
 
 /// One condition of a cell: mean over seeds and items with a 95 % interval.
@@ -239,3 +240,4 @@ std::string reward_curve_svg(const study::CellResult& cell);
 void write_report(const Report& report, const std::filesystem::path& folder);
 
 }  // namespace xfer::report
+#pragma GCC visibility pop

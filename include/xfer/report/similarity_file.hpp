@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#pragma GCC visibility push(default)
 namespace xfer::report {
 
 /// What `xfer similarity --json` wrote to similarity.json in a run folder; an empty table when
@@ -13,3 +14,4 @@ namespace xfer::report {
 stats::SimilarityTable read_similarity(const std::filesystem::path& run_folder);
 
 }  // namespace xfer::report
+#pragma GCC visibility pop

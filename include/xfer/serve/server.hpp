@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::serve {
 
 /// What strangers can make the server hold. What exceeds a limit is refused, or asked to come back
@@ -115,3 +116,4 @@ private:
 };
 
 }  // namespace xfer::serve
+#pragma GCC visibility pop

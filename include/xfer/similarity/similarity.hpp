@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 class Model;
 }
@@ -78,3 +79,4 @@ std::vector<std::string> predicted_sources(const stats::SimilarityTable& table,
                                            const std::string& measure = "");
 
 }  // namespace xfer::similarity
+#pragma GCC visibility pop

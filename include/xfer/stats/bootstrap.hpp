@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// The scores of one arm, row by row: seed 0's items, then seed 1's, and so on.
@@ -85,3 +86,4 @@ BootstrapInterval bootstrap_difference(const ArmView& first, const ArmView& seco
                                        double level = 0.95);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

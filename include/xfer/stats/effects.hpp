@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// The gain of one cell of the matrix.
@@ -45,3 +46,4 @@ struct MainEffects {
 MainEffects main_effects(std::span<const PairGain> cells);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// One set of training runs on one set of items, `scores[s][i]`.
@@ -87,3 +88,4 @@ SimilarityTransfer similarity_transfer(std::span<const PairValue> cells, const V
                                        const PermutationOptions& options = {});
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

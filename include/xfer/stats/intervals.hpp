@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// Share of successes with Wilson's score interval (Wilson 1927). Throws `invalid_argument` unless
@@ -49,3 +50,4 @@ double critical_normal(double level);
 double critical_t(double level, double df);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 struct LearningCurve {
@@ -33,3 +34,4 @@ LearningCurve learning_curve(std::span<const double> steps,
                              double level = 0.95);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

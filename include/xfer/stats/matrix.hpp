@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// What can be said about one cell.
@@ -118,3 +119,4 @@ struct Reliability {
 Reliability split_half(std::span<const std::vector<double>> gains);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// Unbiased pass@k (Chen et al. 2021, arXiv 2107.03374, eq. 1): the chance that at least one of k
@@ -45,3 +46,4 @@ double mae(std::span<const double> truth, std::span<const double> predicted);
 Value r2(std::span<const double> truth, std::span<const double> predicted);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// Holm's adjusted p-values (1979), in the order given: rejecting those <= alpha keeps the chance
@@ -52,3 +53,4 @@ struct Band {
 std::vector<Band> simultaneous_bands(std::span<const BandInput> rows, double level = 0.95);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// Two-sided exact McNemar test from the discordant pairs: `only_first` items that only the first
@@ -92,3 +93,4 @@ double cluster_se(std::span<const double> values, std::span<const std::int64_t> 
                   bool corrected = true);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

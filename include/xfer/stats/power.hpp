@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 struct PowerTarget {
@@ -70,3 +71,4 @@ double smallest_correlation(double n, const PowerTarget& target = {});
 double pairs_needed(double correlation, const PowerTarget& target = {});
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

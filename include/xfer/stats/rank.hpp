@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// Ranks from 1, tied values sharing the mean of theirs. Throws `invalid_argument` for values that
@@ -85,3 +86,4 @@ struct MannWhitney {
 MannWhitney mann_whitney(std::span<const double> x, std::span<const double> y);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

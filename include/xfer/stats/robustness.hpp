@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// Scores of baseline and transfer on the same items under one wording of the prompt,
@@ -45,3 +46,4 @@ Robustness prompt_robustness(std::span<const PromptVariant> variants,
                              const TransferOptions& options = {});
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// Mean scores in [0, 1] of the runs of one cell: with as many baseline as trained runs, run s of
@@ -59,3 +60,4 @@ std::vector<ScoreVerdict> score_verdicts(std::span<const ScoreCell> cells,
                                          const ScoreTableOptions& options = {});
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

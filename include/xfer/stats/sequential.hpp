@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// How much of the error rate may be spent by a share of the data: the spending functions of Lan
@@ -65,3 +66,4 @@ struct RepeatedInterval {
 std::vector<RepeatedInterval> repeated_intervals(std::span<const SequentialCell> cells);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// Row-major values, `rows` x `columns`.
@@ -55,3 +56,4 @@ double logme(const MatrixView& features, std::span<const std::int64_t> labels);
 double proxy_a_distance(double error);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

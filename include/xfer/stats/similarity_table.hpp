@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// A similarity or distance, as the table's readers need to know it.
@@ -60,3 +61,4 @@ struct SimilarityTable {
 };
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

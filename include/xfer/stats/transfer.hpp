@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// What a score measures, which decides its direction and its thresholds.
@@ -107,3 +108,4 @@ TransferAnalysis transfer_metrics(std::span<const ConditionScores> conditions,
                                   const CellContext& context = {});
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

@@ -6,6 +6,7 @@
 
 #include <span>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// A group of benchmarks: scores in per cent (0 to 100) before and after training, one each.
@@ -36,3 +37,4 @@ TransferabilityIndex transferability_index(const BenchmarkGroup& trained,
                                            const BenchmarkGroup& other);
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#pragma GCC visibility push(default)
 namespace xfer::stats {
 
 /// Either a number or the reason why there is none. Never NaN.
@@ -30,3 +31,4 @@ private:
 };
 
 }  // namespace xfer::stats
+#pragma GCC visibility pop

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// For each domain that a run trained on alone, the folder of the adapter (PEFT's layout) at the
@@ -15,3 +16,4 @@ std::map<std::string, std::filesystem::path> trained_adapters(
     const std::filesystem::path& run_folder);
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

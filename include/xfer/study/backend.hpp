@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 class Model;
 }
@@ -75,3 +76,4 @@ std::unique_ptr<Backend> open_backend(const StudySpec& spec,
                                       const std::filesystem::path& record_file = {});
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// US dollars in billionths, so that sums are exact.
@@ -120,3 +121,4 @@ private:
 };
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 struct StoredCheckpoint {
@@ -35,3 +36,4 @@ std::vector<StoredCheckpoint> remove_unneeded_checkpoints(const std::filesystem:
                                                           bool adapters_too, Backend* backend);
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// How much of something; all three are equal where it is known exactly.
@@ -110,3 +111,4 @@ PriceList prices_of(const StudySpec& spec);
 Price price_of(const PriceList& prices, const StudySpec& spec);
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// Domains by name. A caller may bring own ones; they go before a study's files and the procedural
@@ -40,3 +41,4 @@ DomainSet open_domains(const StudySpec& spec, const DomainSet& own = {});
 Materials gather_materials(const StudySpec& spec, const Backend& backend, DomainSet domains);
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

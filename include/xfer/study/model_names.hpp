@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// Folder with the embedded models ("small", "large"), for packages that bring their own. The
@@ -27,3 +28,4 @@ void check_model_name(const std::string& model);
 std::filesystem::path locate_model(const std::string& model);
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// One training run. Its key covers everything that decides the weights it ends with: parent leg,
@@ -113,3 +114,4 @@ Plan make_plan(const StudySpec& spec, const Materials& materials,
                const std::atomic<bool>* stop = nullptr);
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

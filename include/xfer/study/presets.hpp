@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// On the embedded models, in minutes: pilot (the defaults of `StudySpec`), main, ablations,
@@ -20,3 +21,4 @@ std::vector<std::string> preset_names();
 std::string preset_summary(std::string_view name);
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// US dollars, by token or by training step.
@@ -52,3 +53,4 @@ struct PriceList {
 };
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// An item whose score another grading changed.
@@ -46,3 +47,4 @@ std::vector<RegradedDomain> regrade(const std::filesystem::path& run_folder,
                                     const DomainSet& own_domains = {});
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// An answer drawn for pass@k.
@@ -248,3 +249,4 @@ enum class Grading {
 StudyResult load_result(const std::filesystem::path& run_folder, Grading grading = Grading::latest);
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// What is going on, for people. Sent from the running thread, in order.
@@ -77,3 +78,4 @@ StudyResult run_study(const StudySpec& spec, const RunOptions& options, Backend&
                       const DomainSet& own_domains = {});
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// How reinforcement learning is done: the section [rl] of a study file.
@@ -240,3 +241,4 @@ struct StudyPart {
 std::vector<StudyPart> study_parts(const StudySpec& spec);
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::study {
 
 /// One pair under one method.
@@ -76,3 +77,4 @@ struct RunStatus {
 RunStatus read_status(const std::filesystem::path& run_folder);
 
 }  // namespace xfer::study
+#pragma GCC visibility pop

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::text {
 
 struct Message {
@@ -58,3 +59,4 @@ protected:
 };
 
 }  // namespace xfer::text
+#pragma GCC visibility pop

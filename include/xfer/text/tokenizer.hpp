@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::text {
 
 /// A BPE tokenizer, byte-level or SentencePiece's. Immutable; safe to call concurrently; cheap to
@@ -65,3 +66,4 @@ private:
 };
 
 }  // namespace xfer::text
+#pragma GCC visibility pop

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 /// Waiting times between attempts, as in the service's own SDK.
@@ -61,3 +62,4 @@ inline constexpr const char* hosted_base_url =
     "https://tinker.thinkingmachines.dev/services/tinker-prod";
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 /// Throws `invalid_argument` naming the datum and the field for what the message cannot carry (an
@@ -28,3 +29,4 @@ std::string encode_sample_response(const SampleResponse& response);
 SampleResponse decode_sample_response(std::string_view bytes);
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

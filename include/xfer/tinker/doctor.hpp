@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 /// One item of the card.
@@ -39,3 +40,4 @@ std::vector<Finding> examine_service(const DoctorOptions& options,
                                      const std::function<void(const Finding&)>& on_finding = {});
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

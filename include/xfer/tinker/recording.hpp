@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 /// Passes everything on to `inner` and appends each exchange to `file`, one JSON object a line:
@@ -53,3 +54,4 @@ private:
 };
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 /// A new adapter on `base_model`. Throws `not_available` for rank 0 (all weights) and for another
@@ -41,3 +42,4 @@ task<std::shared_ptr<Sampler>> make_remote_sampler_of_path(ServiceClient service
 std::shared_ptr<Sampler> make_remote_sampler(SamplingClient client);
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

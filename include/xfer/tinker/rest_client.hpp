@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 class CoreThread;
@@ -59,3 +60,4 @@ private:
 };
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

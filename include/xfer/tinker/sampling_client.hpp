@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 class SamplingState;
@@ -34,3 +35,4 @@ private:
 };
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

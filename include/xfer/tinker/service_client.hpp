@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 class CoreThread;
@@ -79,3 +80,4 @@ private:
 };
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

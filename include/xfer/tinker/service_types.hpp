@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 using Metadata = std::map<std::string, std::string>;
@@ -110,3 +111,4 @@ struct SamplerInfo {
 };
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 /// "tinker://<run>/<kind>/<name>"; kind is "weights", "sampler_weights" or "external_weights".
@@ -19,3 +20,4 @@ struct TinkerPath {
 TinkerPath parse_tinker_path(const std::string& text);
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 class CoreThread;
@@ -70,3 +71,4 @@ private:
 };
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

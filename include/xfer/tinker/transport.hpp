@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 enum class Method { get, post, put, del };
@@ -118,3 +119,4 @@ std::unique_ptr<Transport> make_http_transport(boost::asio::any_io_executor exec
                                                const TransportOptions& options);
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 /// A piece of a prompt that is token ids already.
@@ -191,3 +192,4 @@ struct SampleResponse {
 };
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

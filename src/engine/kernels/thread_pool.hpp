@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::engine {
 
 /// A fixed set of workers. One caller at a time: `run` is called from the engine's own thread and
@@ -79,3 +80,4 @@ void for_rows(ThreadPool& pool, std::int64_t rows, std::int64_t rows_per_piece, 
 }
 
 }  // namespace xfer::engine
+#pragma GCC visibility pop

@@ -19,6 +19,7 @@
 #include <string>
 #include <utility>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 /// Used on one thread. Must outlive its passes.
@@ -104,3 +105,4 @@ private:
 };
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

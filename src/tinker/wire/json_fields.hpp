@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 using Json = nlohmann::json;
@@ -68,3 +69,4 @@ T required_field(const Json& object, const char* name, const std::string& what) 
 }
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

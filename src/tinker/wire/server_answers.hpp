@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 std::string client_config_answer(const ClientConfig& config);
@@ -66,3 +67,4 @@ std::string sessions_answer(const std::vector<std::string>& session_ids);
 std::string session_info_answer(const SessionInfo& session);
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

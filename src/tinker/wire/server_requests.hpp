@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 /// Which model a training request is for, and its place in that model's order.
@@ -99,3 +100,4 @@ std::string read_text_field(const Json& body, const char* field, const std::stri
 std::optional<std::chrono::seconds> read_ttl(const Json& body);
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop

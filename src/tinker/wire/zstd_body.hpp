@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace xfer::tinker {
 
 /// One zstd frame (RFC 8878).
@@ -13,3 +14,4 @@ std::string zstd_compress(std::string_view bytes);
 std::string zstd_decompress(std::string_view bytes, std::size_t bytes_max);
 
 }  // namespace xfer::tinker
+#pragma GCC visibility pop
