@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 import xfer
 from xfer import _native
-from xfer._missing import explanation
 
 SOURCE = Path(__file__).resolve().parents[2] / "python" / "xfer"
 
@@ -286,15 +285,6 @@ def test_the_extras_are_there() -> None:
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("xfer is run from its source folder")
     assert {"plots", "pandas", "data", "all"} <= set(extras)
-
-
-def test_a_missing_system_library_is_named(tmp_path: Path) -> None:
-    lost = ImportError("libpcre2-8.so.0: cannot open shared object file: No such file or directory")
-    text = explanation(lost, tmp_path)
-    assert "system library libpcre2-8.so.0" in text
-    assert "apt-get install libpcre2-8-0" in text
-    old = ImportError("/lib/libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by ...)")
-    assert "newer system libraries" in explanation(old, tmp_path)
 
 
 def test_a_missing_extension_is_explained(tmp_path: Path) -> None:
