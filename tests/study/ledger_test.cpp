@@ -2,7 +2,7 @@
 // A ledger that something else than xfer has changed is refused, never read as if it were whole.
 #include "tests/study/study_testing.hpp"
 
-#include "study/sqlite.hpp"
+#include "study/ledger/sqlite.hpp"
 #include "xfer/study/regrade.hpp"
 
 #include <gtest/gtest.h>
