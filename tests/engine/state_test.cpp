@@ -5,10 +5,12 @@
 
 #include "xfer/engine/local_trainer.hpp"
 #include "xfer/error.hpp"
+#include "xfer/files/mapped_file.hpp"
 #include "xfer/files/safetensors.hpp"
 #include "xfer/run_blocking.hpp"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <functional>
 #include <map>
@@ -137,6 +139,49 @@ TEST_F(SavedState, of_the_optimizer_is_not_needed_for_the_weights_alone) {
   EXPECT_THROW(run_blocking(trainer_->load_state(path_, true)), Error);
   run_blocking(trainer_->load_state(path_, false));
   EXPECT_EQ(trainer_->info().optimizer_steps, 0);
+}
+
+// What PEFT writes in an adapter's configuration and would compute otherwise.
+TEST_F(SavedState, with_a_configuration_of_another_kind_of_adapter) {
+  const fs::path file = fs::path(path_) / "adapter_config.json";
+  const auto whole = nlohmann::json::parse(files::read_text(file, 1U << 20U));
+  const auto refuses_key = [&](const std::string& key, const nlohmann::json& value) {
+    auto changed = whole;
+    changed[key] = value;
+    files::write_atomically(file, std::string_view(changed.dump()));
+    try {
+      make_local_sampler(model_, path_);
+      ADD_FAILURE() << key << " = " << value << " was taken";
+    } catch (const Error& e) {
+      EXPECT_EQ(to_string(e.code()), to_string(Errc::bad_data)) << e.what();
+      const std::string text = e.what();
+      EXPECT_NE(text.find(key == "r" ? "r must be" : key), std::string::npos) << text;
+      EXPECT_NE(text.find("adapter_config.json"), std::string::npos) << text;
+    }
+  };
+  refuses_key("peft_type", "IA3");
+  for (const char* key : {"use_dora", "use_rslora", "fan_in_fan_out"}) refuses_key(key, true);
+  refuses_key("rank_pattern", {{"q_proj", 8}});
+  refuses_key("alpha_pattern", {{"q_proj", 8}});
+  refuses_key("alora_invocation_tokens", {1, 2});
+  refuses_key("layer_replication", {{0, 2}, {1, 2}});
+  for (const nlohmann::json& rank : {nlohmann::json(0), nlohmann::json(1.5), nlohmann::json("4"),
+                                     nlohmann::json(1e9), nlohmann::json(nullptr)})
+    refuses_key("r", rank);
+  refuses_key("lora_alpha", "8");
+  refuses_key("target_modules", "all-linear");
+  refuses_key("target_modules", {"q_proj"});
+  refuses_key("target_modules", {"q_proj", "k_proj", "v_proj", "o_proj", 1});
+  files::write_atomically(file, std::string_view("[]"));
+  EXPECT_THROW(make_local_sampler(model_, path_), Error);
+
+  // What says the same as nothing is taken.
+  auto usual = whole;
+  usual["use_dora"] = false;
+  usual["rank_pattern"] = nlohmann::json::object();
+  usual["alora_invocation_tokens"] = nullptr;
+  files::write_atomically(file, std::string_view(usual.dump()));
+  EXPECT_NO_THROW(make_local_sampler(model_, path_));
 }
 
 TEST_F(SavedState, of_another_alpha) {
