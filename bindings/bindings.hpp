@@ -27,5 +27,7 @@ void bind_report(pybind11::module_& module);
 void bind_plan(pybind11::module_& module);
 void bind_serve(pybind11::module_& module);
 void bind_tinker(pybind11::module_& module);
+/// Last: gives the records that the others bound what `pickle` looks for.
+void bind_pickling();
 
 }  // namespace xfer::bindings

@@ -45,6 +45,7 @@ PYBIND11_MODULE(_native, module) {
   xfer::bindings::bind_plan(module);
   xfer::bindings::bind_serve(module);
   xfer::bindings::bind_tinker(module);
+  xfer::bindings::bind_pickling();
 
   py::module_::import("atexit").attr("register")(py::cpp_function(&xfer::bindings::stop_calls));
 }

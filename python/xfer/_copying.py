@@ -1,29 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
 """Copies and pickles of the extension module's values.
 
-What can be made again from its parts is; what cannot be changed is its own copy. Models, trainers,
-samplers and servers hold weights and threads: Python refuses to pickle them, as it should.
+What cannot be changed is its own copy. Records pickle by their members (`bindings/pickling.cpp`),
+what has a constructor by its arguments (here). What holds weights, threads or connections does not
+pickle, and says what to do instead.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from xfer import _native
 
 #: Values without a way to change them, so that a copy may be the value itself.
 _UNCHANGING = (
-    "Advice", "Band", "BootstrapInterval", "CellReport", "CellResult", "ChangeGroup", "ChiSquare",
-    "Completion", "ConditionChanges", "ConditionSummary", "Curve", "CurvePoint", "Datum",
-    "Detectable", "Domain", "Estimate", "EvaluationResult", "Example", "Fieller",
-    "FindingParagraph", "Forecast", "HypothesisAnswer", "ItemResult", "KindSummary",
-    "LearningCurve", "LearningSummary", "LegSummary", "LoraConfig", "MannWhitney",
-    "MatrixReport", "MatrixVerdict", "MethodEffect", "Metric", "PairedT", "PermutationTest",
-    "Plan", "PlannedEvaluation", "PlannedLeg", "PromptRobustness", "Recommendation",
-    "Reliability", "Renderer", "Report", "RewardPoint", "ScoreVerdict", "SignFlip",
-    "SimilarityTable", "StudyResult", "TokenForecast", "Tokenizer", "Tost", "TrainerInfo",
-    "TransferMetrics", "TransferabilityIndex", "Value", "Verdict",
+    "AdamParams", "Advice", "Band", "BootstrapInterval", "CellReport", "CellResult", "CellStatus",
+    "ChangeGroup", "ChiSquare", "Completion", "ConditionChanges", "ConditionSummary", "Curve",
+    "CurvePoint", "Datum", "Detectable", "Domain", "Estimate", "EvaluationResult", "Event",
+    "Example", "Fieller", "FindingParagraph", "Forecast", "ForwardBackwardResult",
+    "HypothesisAnswer", "ItemResult", "KindSummary", "LearningCurve", "LearningSummary",
+    "LegSummary", "Look", "LoraConfig", "MannWhitney", "MatrixReport", "MatrixVerdict",
+    "MethodEffect", "Metric", "OptimStepResult", "PairedT", "PermutationTest", "Plan",
+    "PlannedEvaluation", "PlannedLeg", "PromptRobustness", "PromptTemplate", "Recommendation",
+    "Reliability", "Renderer", "Report", "RewardPoint", "RunStatus", "SampleRequest",
+    "ScoreRequest", "ScoreVerdict", "SignFlip", "SimilarityTable", "StoredCheckpoint",
+    "StudyResult", "TokenForecast", "Tokenizer", "Tost", "TrainerInfo", "TransferMetrics",
+    "TransferabilityIndex", "Value", "Verdict", "WorkStatus",
 )  # fmt: skip
+
+#: What does not pickle, and what to send to another process in its place.
+_UNPICKLED = {
+    "Model": "load it in each process, with xfer.Model.load(name)",
+    "Sampler": "load the model in each process, and its weights from a saved adapter",
+    "Trainer": "save its state, and load that in the other process",
+    "Server": "start it in one process, and connect to its address from the others",
+    "Tokenizer": "load it in each process",
+    "Renderer": "make it in each process from its tokenizer",
+    "TinkerService": "make one in each process",
+    "TinkerTraining": "save its state, and open that in the other process",
+    "TinkerSampling": "make one in each process, from saved weights",
+    "TinkerCall": "await it where it was made",
+    "Report": "pickle the xfer.Result of a run folder, or take to_json()",
+    "StudyResult": "pickle the xfer.Result of a run folder",
+    "AdamParams": "take its fields",
+    "SampleRequest": "take its fields",
+    "ScoreRequest": "take its fields",
+    "ForwardBackwardResult": "take its arrays and metrics",
+    "OptimStepResult": "take its metrics",
+}
 
 
 def attach() -> None:
@@ -32,9 +57,12 @@ def attach() -> None:
         kind: Any = getattr(_native, name)
         kind.__copy__ = _itself
         kind.__deepcopy__ = _itself
+    for name, instead in _UNPICKLED.items():
+        getattr(_native, name).__reduce__ = _refusal(name, instead)
     kinds: Any = _native  # assigning to methods of classes that mypy holds final
     kinds.Completion.__reduce__ = _reduce_completion
     kinds.Datum.__reduce__ = _reduce_datum
+    kinds.Domain.__reduce__ = _reduce_domain
     kinds.LoraConfig.__reduce__ = _reduce_lora
     kinds.TrainerInfo.__reduce__ = _reduce_info
     kinds.ScoreRow.__reduce__ = _reduce_row
@@ -42,6 +70,13 @@ def attach() -> None:
 
 def _itself(value: Any, _memory: Any = None) -> Any:
     return value
+
+
+def _refusal(name: str, instead: str) -> Callable[[Any], NoReturn]:
+    def refuse(_value: Any) -> NoReturn:
+        raise TypeError(f"cannot pickle a {name}: {instead}")
+
+    return refuse
 
 
 def _reduce_completion(value: _native.Completion) -> tuple[Any, ...]:
@@ -54,6 +89,19 @@ def _datum(tokens: Any, inputs: dict[str, Any]) -> _native.Datum:
 
 def _reduce_datum(value: _native.Datum) -> tuple[Any, ...]:
     return _datum, (value.tokens, value.loss_fn_inputs)
+
+
+def _reduce_domain(value: _native.Domain) -> tuple[Any, ...]:
+    """A built-in domain of the usual items is its name; others hold files or functions."""
+    name = value.name
+    if name in _native.domains():
+        usual = _native.domain(name)
+        if all(value.manifest_hash(s) == usual.manifest_hash(s) for s in ("train", "test")):
+            return _native.domain, (name,)
+    raise TypeError(
+        f"cannot pickle the domain {name}: make it in each process, with xfer.domain(name, seed), "
+        "xfer.domain_from_file(path) or xfer.Domain(...)"
+    )
 
 
 def _lora(fields: dict[str, Any]) -> _native.LoraConfig:

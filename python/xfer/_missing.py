@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 #: The Debian package of each shared library that the extension module may need.
@@ -25,7 +26,7 @@ _PACKAGES = {
 def explanation(error: ImportError, folder: Path) -> str:
     """What an ImportError of the extension module in `folder` comes from, in one paragraph."""
     text = str(error)
-    library = re.search(r"(lib[\w+-]+)\.so[.\d]*: cannot open shared object", text)
+    library = re.search(r"(lib[\w+-]+)\.so[.\w]*: cannot open shared object", text)
     if library:
         package = _PACKAGES.get(library.group(1))
         install = f"; on Debian: apt-get install {package}" if package else ""
@@ -36,6 +37,8 @@ def explanation(error: ImportError, folder: Path) -> str:
             "build it here: pip install --no-binary xfer, from its source folder"
         )
     built = sorted(path.name for path in folder.glob("_native*.so"))
+    if any(f"_native{suffix}" in built for suffix in EXTENSION_SUFFIXES):
+        return f"xfer's extension module cannot be loaded ({text}); install xfer again"
     if built:
         return (
             f"xfer's extension module was built for another Python ({', '.join(built)}); "

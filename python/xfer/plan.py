@@ -25,6 +25,9 @@ class StudyPlan(tuple[Plan, Forecast]):
         self.spec = spec
         return self
 
+    def __getnewargs__(self) -> tuple[StudySpec, Plan, Forecast]:
+        return (self.spec, *self)
+
     @property
     def plan(self) -> Plan:
         """The graph of training runs and evaluations."""

@@ -172,6 +172,11 @@ AdapterFileConfig read_adapter_config(const fs::path& folder) {
   for (const char* key : {"rank_pattern", "alpha_pattern"})
     if (const auto it = json.find(key); it != json.end() && it->is_object() && !it->empty())
       refuse(std::string(key) + " is not supported");
+  // Those that are active behind chosen tokens alone, or whose layers stand for several, have the
+  // tensors of ordinary ones.
+  for (const char* key : {"alora_invocation_tokens", "layer_replication"})
+    if (const auto it = json.find(key); it != json.end() && !it->is_null())
+      refuse(std::string(key) + " is not supported");
   AdapterFileConfig config;
   const double rank = number("r");
   if (rank < 1 || rank > 65536 || rank != std::floor(rank)) refuse("r must be in 1..65536");

@@ -32,6 +32,7 @@ for c in range(1, 0x110001):
             ranges.append(f"{{0x{first:X},0x{c - 1:X},{classes[first]}}},")
         first = c
 
+print("// SPDX-License-Identifier: Apache-2.0")
 print(
     "// Made by make_unicode_ranges.py with tokenizers "
     f"{tokenizers.__version__}: first, last, classes."

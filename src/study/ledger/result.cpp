@@ -251,6 +251,10 @@ private:
       item.right_option = static_cast<int>(select.integer(24));
       all.push_back(std::move(item));
     }
+    Statement planned(database_, "SELECT items FROM main.evaluations WHERE id = ?");
+    if (!planned.bind(1, evaluation).step() || planned.integer(0) != std::ssize(all))
+      corrupt("evaluation " + std::to_string(evaluation) + " is finished and holds " +
+              std::to_string(all.size()) + " items, not all");
     read_samples(evaluation, all);
     return all;
   }
