@@ -82,8 +82,10 @@ std::optional<NumberToken> find_last_number(std::string_view text) {
   std::size_t start = last;
   while (start > 0 && text[start - 1] > ' ') --start;
   std::optional<NumberToken> found;
-  for (auto next = find_number(text, start); next; next = find_number(text, next->end))
+  while (auto next = find_number(text, start)) {
+    start = next->end;
     found = std::move(next);
+  }
   return found;
 }
 
