@@ -112,5 +112,52 @@ TEST(Sequential, an_interval_is_the_gain_with_its_bound) {
   EXPECT_GT(narrow.critical, 1.96);
 }
 
+/// 4 seeds on 60 items, of which the first `right[s]` of seed s are right, and half the baseline's.
+SequentialCell cell_of(const std::vector<int>& right) {
+  SequentialCell cell;
+  for (int i = 0; i < 60; ++i) cell.baseline.push_back(i % 2 == 0 ? 1.0 : 0.0);
+  for (const int count : right) {
+    auto& row = cell.scores.emplace_back();
+    for (int i = 0; i < 60; ++i) row.push_back(i < count ? 1.0 : 0.0);
+  }
+  cell.bound = 2.5;
+  return cell;
+}
+
+TEST(Sequential, seeds_that_happen_to_agree_borrow_the_variance_of_the_other_cells) {
+  const SequentialCell steady = cell_of({40, 40, 40, 40});
+  const SequentialCell moody = cell_of({30, 36, 42, 54});
+  const auto alone = repeated_intervals(std::vector<SequentialCell>{steady})[0];
+  const auto moody_alone = repeated_intervals(std::vector<SequentialCell>{moody})[0];
+  const auto both = repeated_intervals(std::vector<SequentialCell>{steady, moody});
+  // Seed means 0.5, 0.6, 0.7 and 0.9 have the variance 0.0875 / 3; the steady cell's is 0.
+  const double mean = 0.0875 / 3.0 / 2.0;
+  const double squared = alone.standard_error * alone.standard_error + mean / 4.0;
+  EXPECT_NEAR(both[0].standard_error, std::sqrt(squared), 1e-12);
+  // Satterthwaite's: the seeds' part has the 3 + 3 degrees of freedom of both, the rest the items'.
+  const double seeds = mean / 4.0;
+  const double rest = squared - seeds;
+  EXPECT_NEAR(both[0].df, squared * squared / (seeds * seeds / 6.0 + rest * rest / 59.0), 1e-6);
+  EXPECT_EQ(both[0].gain.value, alone.gain.value);
+  EXPECT_LT(both[0].gain.lower, alone.gain.lower);
+  EXPECT_EQ(both[1].standard_error, moody_alone.standard_error);
+  EXPECT_EQ(both[1].df, moody_alone.df);
+}
+
+TEST(Sequential, items_of_one_cluster_count_as_one) {
+  SequentialCell cell = cell_of({40, 40, 40, 40});
+  for (std::uint32_t i = 0; i < 60; ++i) cell.item_clusters.push_back(i / 10);
+  const SequentialCell other = cell_of({30, 36, 42, 54});
+  const auto found = repeated_intervals(std::vector<SequentialCell>{cell, other});
+  const auto apart =
+      repeated_intervals(std::vector<SequentialCell>{cell_of({40, 40, 40, 40}), other});
+  const double seeds = 0.0875 / 3.0 / 2.0 / 4.0;
+  const double squared = found[0].standard_error * found[0].standard_error;
+  const double rest = squared - seeds;
+  // 6 clusters of 10 items.
+  EXPECT_NEAR(found[0].df, squared * squared / (seeds * seeds / 6.0 + rest * rest / 5.0), 1e-6);
+  EXPECT_GT(found[0].standard_error, apart[0].standard_error);
+}
+
 }  // namespace
 }  // namespace xfer::stats

@@ -2,8 +2,8 @@
 // What a study compares: matched budgets, learning rates, parts, and interruption by a kill.
 #include "tests/study/study_testing.hpp"
 
-#include "study/run/learning_rate.hpp"
 #include "study/plan/match.hpp"
+#include "study/run/learning_rate.hpp"
 #include "xfer/study/forecast.hpp"
 #include "xfer/study/plan.hpp"
 #include "xfer/study/presets.hpp"

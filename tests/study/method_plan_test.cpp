@@ -2,8 +2,8 @@
 // Methods of learning before anything is run: names, advantages, plans, problems, study files.
 #include "tests/study/study_testing.hpp"
 
-#include "study/run/advantage.hpp"
 #include "study/plan/problems.hpp"
+#include "study/run/advantage.hpp"
 #include "xfer/study/plan.hpp"
 
 #include <gtest/gtest.h>

@@ -2,9 +2,9 @@
 // Studies on a Tinker service: the project's own server, in this process.
 #include "tests/study/study_testing.hpp"
 
-#include "study/run/study_run.hpp"
 #include "study/backends/tinker_backend.hpp"
 #include "study/backends/tinker_leg.hpp"
+#include "study/run/study_run.hpp"
 #include "xfer/engine/local_trainer.hpp"
 #include "xfer/engine/model.hpp"
 #include "xfer/run_blocking.hpp"

@@ -117,7 +117,7 @@ std::optional<Decimal> find_decimal(std::string_view text, std::size_t from = 0)
 
 /// At the start of the text but for marks around it.
 std::optional<Decimal> leading_decimal(std::string_view text) {
-  const auto found = find_decimal(text);
+  auto found = find_decimal(text);
   if (!found) return std::nullopt;
   for (const char c : text.substr(0, found->begin))
     if (is_word(c) || c == '-') return std::nullopt;

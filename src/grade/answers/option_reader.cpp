@@ -48,7 +48,8 @@ bool denied(std::string_view before) {
 
 }  // namespace
 
-OptionReader::OptionReader(std::vector<std::string> options, bool lettered) : lettered_(lettered) {
+OptionReader::OptionReader(const std::vector<std::string>& options, bool lettered)
+    : lettered_(lettered) {
   for (const std::string& option : options) {
     plain_.emplace_back(trim(option));
     bare_.emplace_back(strip_decoration(option));

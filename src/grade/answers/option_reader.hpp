@@ -27,7 +27,7 @@ struct OptionReading {
 /// Strict: the whole text is one option, or its last line announces one and says nothing else.
 class OptionReader {
 public:
-  OptionReader(std::vector<std::string> options, bool lettered);
+  OptionReader(const std::vector<std::string>& options, bool lettered);
 
   /// Time is linear in the text, times the number of options.
   OptionReading read(std::string_view text) const;
