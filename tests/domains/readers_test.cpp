@@ -216,9 +216,9 @@ TEST_F(Readers, bioasq_with_a_file_per_type) {
                 {"documents", {"u"}}, {"snippets", {{{"text", "Snippet."}}, "Another."}}};
   };
   const auto gold = [&](const json& answer, const std::string& type) {
-    return first("list.jsonl", {row(type, answer)}, "bioasq", Split::train).extra.at("gold");
+    return first("test.jsonl", {row(type, answer)}, "bioasq", Split::test).extra.at("gold");
   };
-  const Example yes = first("yesno.jsonl", {row("yesno", "yes")}, "bioasq", Split::train);
+  const Example yes = first("test.jsonl", {row("yesno", "yes")}, "bioasq", Split::test);
   EXPECT_EQ(yes.answer, "yes");
   EXPECT_EQ(yes.question, "Context: Snippet.\nAnother.\nQuestion: Q?");
   EXPECT_EQ(gold("['a', \"b's\"]", "factoid"), R"([["a","b's"]])");
