@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a report that can be committed: pages, tables and figures of a finished run, without JSON.
 
-    xfer run examples/studies/findings.toml
-    xfer similarity math physics code --json > runs/findings/similarity.json
-    python tools/example_report.py runs/findings docs/example-report
+    xfer run programme
+    python tools/example_report.py runs/programme docs/example-report
 
 A run folder with parts gives a folder for each part and their common page. Needs matplotlib. Ends
 with 1, naming the sum, when the files are larger than --max-bytes together.
@@ -26,6 +25,9 @@ def write_run(run: Path, output: Path) -> None:
     (output / "report.json").unlink()  # as large as all the rest; `xfer report` makes it
     result.save_tables(output / "tables")
     figures.save_all(result, output / "figures", formats=("svg",))
+    for figure in (output / "figures").iterdir():
+        if figure.name.startswith(("conditions", "curves")):
+            figure.unlink()  # one for each pair, and on the page
 
 
 def write_parts(run: Path, output: Path) -> None:
@@ -42,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("output", type=Path, help="folder for the report; replaced")
-    parser.add_argument("--max-bytes", type=int, default=3_000_000)
+    parser.add_argument("--max-bytes", type=int, default=5_000_000)
     arguments = parser.parse_args()
     shutil.rmtree(arguments.output, ignore_errors=True)
     arguments.output.mkdir(parents=True)

@@ -122,8 +122,8 @@ def machine_paths(root: Path, files: Sequence[str]) -> list[str]:
 # --- sizes
 
 LARGEST = 100_000
-#: The embedded models; everything else is made from sources or read from outside.
-LARGE_MEANT = re.compile(r"python/xfer/models/\w+/model\.safetensors")
+#: The embedded models and the example report; everything else is made or read from outside.
+LARGE_MEANT = re.compile(r"python/xfer/models/\w+/model\.safetensors|docs/example-report/.*")
 
 
 def large(root: Path, files: Sequence[str]) -> list[str]:
