@@ -67,5 +67,12 @@ def plain_text(_app, _what, _name, _object, _options, lines: list[str]) -> None:
         lines[number] = "".join(parts)
 
 
+def stand_alone(app, _doctree) -> None:
+    """The pages of the example report are linked to, and in no table of contents."""
+    if app.env.docname.startswith("example-report/"):
+        app.env.metadata[app.env.docname]["orphan"] = ""
+
+
 def setup(app) -> None:
+    app.connect("doctree-read", stand_alone)
     app.connect("autodoc-process-docstring", plain_text)
