@@ -4,9 +4,10 @@
     python bench/bench_sample.py                      # both models, batches of 1, 32 and 64
     python bench/bench_sample.py --sides peer --models smollm2 --batches 1 --rounds 1
 
-Every sequence gets exactly `--new` tokens after a prompt of `--prompt` random ones, in float32.
-The time includes the reading of the prompts. With temperature 0 (the default) both sides should
-choose the same tokens; the share that agrees is printed.
+Every sequence gets exactly `--new` tokens after a prompt of `--prompt` random ones, in float32
+(xfer in bf16 with `--weights`). The time includes the reading of the prompts. With temperature 0
+(the default) both sides should choose the same tokens; the share that agrees is printed. In bf16
+they choose others after the first near tie.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def sample_peer(work: Work, threads: int) -> Result:
 def sample_xfer(work: Work, threads: int) -> Result:
     import xfer
 
-    sampler = xfer.Model.load(work["model"], threads=threads).sampler()
+    model = xfer.Model.load(work["model"], threads=threads, weights=work["weights"])
+    sampler = model.sampler()
 
     def generate(prompts: np.ndarray, new: int) -> np.ndarray:
         answers = sampler.sample_batch(

@@ -165,6 +165,12 @@ def parse_arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
         help="smollm2, embedded:small, embedded:large or a folder (default: the first two)",
     )
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--weights",
+        choices=["f32", "bf16", "bf16_compute"],
+        default="f32",
+        help="how xfer keeps weights and, with bf16_compute, multiplies (default f32, as the peer)",
+    )
     parser.add_argument("--rounds", type=int, default=3, help="times each side is run (default 3)")
     parser.add_argument(
         "--sides",
@@ -284,6 +290,10 @@ class Benchmark:
             for name in options.models
             for work in self.works_of(options, name, model_folder(name, options.cache))
         ]
+        for work in works:
+            work["weights"] = options.weights
+            if options.weights != "f32":
+                work["label"] += f", xfer in {options.weights}"
         results = measure(self.script, works, options)
         print_table(results, self.peer_name, options.threads)
         self.compare(results)
