@@ -50,7 +50,7 @@ ForwardBackwardOutput decode_forward_backward_output(std::string_view bytes) {
   ForwardBackwardOutput out;
   const std::string& type = in.loss_fn_output_type();
   out.loss_fn_output_type = type.substr(type.rfind(':') + 1);  // npos + 1 is 0
-  out.metrics.insert(in.metrics().begin(), in.metrics().end());
+  for (const auto& [key, value] : in.metrics()) out.metrics.emplace(key, value);
   for (const pb::ArrayRecord& record : in.loss_fn_outputs()) {
     if (record.num_datums() < 0 ||
         record.num_datums() > static_cast<std::int64_t>(messages_max - out.loss_fn_outputs.size()))
