@@ -52,9 +52,16 @@ def code_blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", readme, re.DOTALL)
 
 
+def example(name: str) -> str:
+    """The file without the line of its licence."""
+    licence, rest = (ROOT / "examples" / name).read_text(encoding="utf-8").split("\n", 1)
+    assert "SPDX-License-Identifier" in licence
+    return rest
+
+
 def test_the_readme_shows_the_examples() -> None:
-    assert code_blocks("python") == [(ROOT / "examples/pilot.py").read_text(encoding="utf-8")]
-    assert code_blocks("cpp") == [(ROOT / "examples/cpp/pilot.cpp").read_text(encoding="utf-8")]
+    assert code_blocks("python") == [example("pilot.py")]
+    assert code_blocks("cpp") == [example("cpp/pilot.cpp")]
 
 
 def test_the_study_in_the_readme_is_one() -> None:
